@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* request.c: what may be asked for, how much it counts, and which keys it writes. */
+#include "common/kv/request.h"
+
+/* ---- Validation ---- */
+
+static int refuse(struct vd_refusal *refusal, int code, const char *what, struct vd_bytes key)
+{
+	if (refusal != NULL) {
+		*refusal = (struct vd_refusal){ .code = code, .what = what, .key = key };
+	}
+	return code;
+}
+
+static int refuse_size(struct vd_refusal *refusal, int code, const char *what, struct vd_bytes key,
+	size_t bytes, size_t limit_bytes)
+{
+	if (refusal != NULL) {
+		*refusal = (struct vd_refusal){ code, what, key, bytes, limit_bytes };
+	}
+	return code;
+}
+
+int vd_range_validate(struct vd_range range, const struct vd_limits *limits, struct vd_refusal *refusal)
+{
+	if (vd_bytes_compare(range.begin, range.end) > 0) {
+		return refuse(refusal, VD_CODE_INVERTED_RANGE, "range begins after its end", range.begin);
+	}
+	if (vd_bytes_compare(range.end, VD_KEYS_END) > 0) {
+		return refuse(
+			refusal, VD_CODE_KEY_OUTSIDE_LEGAL_RANGE, "range ends beyond the user's keys", range.begin);
+	}
+	size_t longer = range.begin.size > range.end.size ? range.begin.size : range.end.size;
+	if (longer > limits->key_bytes + 1) { /* [key, key\0) of the longest key ends one byte later */
+		return refuse_size(refusal, VD_CODE_KEY_TOO_LARGE, "end of a range is over the limit for keys",
+			range.begin, longer, limits->key_bytes + 1);
+	}
+	return 0;
+}
+
+/* The key as it will be stored, and where its stamp goes (SIZE_MAX: it has none). */
+static int validate_key(
+	struct vd_bytes key, size_t stamp_offset, const struct vd_limits *limits, struct vd_refusal *refusal)
+{
+	/* What stands where the stamp goes is of no account: with the stamp in front, the first byte is the
+	 * version's. */
+	if (stamp_offset != 0 && vd_bytes_compare(key, VD_KEYS_END) >= 0) {
+		return refuse(refusal, VD_CODE_KEY_OUTSIDE_LEGAL_RANGE, "key is not below \\xff", key);
+	}
+	if (key.size > limits->key_bytes) {
+		return refuse_size(
+			refusal, VD_CODE_KEY_TOO_LARGE, "key is over the limit", key, key.size, limits->key_bytes);
+	}
+	return 0;
+}
+
+static int validate_value(
+	struct vd_bytes key, struct vd_bytes value, const struct vd_limits *limits, struct vd_refusal *refusal)
+{
+	if (value.size > limits->value_bytes) {
+		return refuse_size(refusal, VD_CODE_VALUE_TOO_LARGE, "value is over the limit", key, value.size,
+			limits->value_bytes);
+	}
+	return 0;
+}
+
+int vd_mutation_validate(
+	const struct vd_mutation *mutation, const struct vd_limits *limits, struct vd_refusal *refusal)
+{
+	struct vd_bytes key = mutation->key;
+	struct vd_bytes value = mutation->value;
+	size_t key_stamp = SIZE_MAX;
+	size_t value_stamp = SIZE_MAX;
+	if (!vd_op_is_known(mutation->op)) {
+		return refuse(refusal, VD_CODE_INVALID_MUTATION_TYPE, "kind of mutation is not known", key);
+	}
+	if (mutation->op == VD_OP_CLEAR_RANGE) {
+		return vd_range_validate(vd_range_of(key, value), limits, refusal);
+	}
+	if (mutation->op == VD_OP_CLEAR && value.size > 0) {
+		return refuse(refusal, VD_CODE_CLIENT_INVALID_OPERATION, "clear of a key has a value", key);
+	}
+	if (mutation->op == VD_OP_SET_VERSIONSTAMPED_KEY && !vd_stamp_parse(mutation->key, &key, &key_stamp)) {
+		return refuse(
+			refusal, VD_CODE_CLIENT_INVALID_OPERATION, "no room in the key for the versionstamp", key);
+	}
+	if (mutation->op == VD_OP_SET_VERSIONSTAMPED_VALUE &&
+		!vd_stamp_parse(mutation->value, &value, &value_stamp)) {
+		return refuse(
+			refusal, VD_CODE_CLIENT_INVALID_OPERATION, "no room in the value for the versionstamp", key);
+	}
+	int code = validate_key(key, key_stamp, limits, refusal);
+	return code != 0 ? code : validate_value(key, value, limits, refusal);
+}
+
+static int validate_ranges(
+	const struct vd_range *ranges, size_t count, const struct vd_limits *limits, struct vd_refusal *refusal)
+{
+	int code = 0;
+	for (size_t i = 0; i < count && code == 0; i++) {
+		code = vd_range_validate(ranges[i], limits, refusal);
+	}
+	return code;
+}
+
+int vd_request_validate(
+	const struct vd_request *request, const struct vd_limits *limits, struct vd_refusal *refusal)
+{
+	int code = 0;
+	for (size_t i = 0; i < request->mutation_count && code == 0; i++) {
+		code = vd_mutation_validate(&request->mutations[i], limits, refusal);
+	}
+	if (code == 0) {
+		code = validate_ranges(request->reads, request->read_count, limits, refusal);
+	}
+	if (code == 0) {
+		code = validate_ranges(request->writes, request->write_count, limits, refusal);
+	}
+	size_t size = vd_request_size(request);
+	if (code == 0 && size > limits->transaction_bytes) {
+		code = refuse_size(refusal, VD_CODE_TRANSACTION_TOO_LARGE, "transaction is over the limit",
+			VD_BYTES(""), size, limits->transaction_bytes);
+	}
+	return code;
+}
+
+/* ---- Size ---- */
+
+/* What FoundationDB adds for each: the sizes of its MutationRef and KeyRangeRef. */
+enum { MUTATION_BYTES = 28, RANGE_BYTES = 24 };
+
+size_t vd_conflict_range_size(struct vd_range range)
+{
+	return RANGE_BYTES + range.begin.size + range.end.size;
+}
+
+size_t vd_mutation_size(const struct vd_mutation *mutation)
+{
+	size_t size = MUTATION_BYTES + mutation->key.size + mutation->value.size;
+	if (mutation->no_write_conflict) {
+		return size;
+	}
+	size_t end_bytes = mutation->op == VD_OP_CLEAR_RANGE ? mutation->value.size : mutation->key.size + 1;
+	return size + RANGE_BYTES + mutation->key.size + end_bytes;
+}
+
+size_t vd_request_size(const struct vd_request *request)
+{
+	size_t size = 0;
+	for (size_t i = 0; i < request->mutation_count; i++) {
+		size += vd_mutation_size(&request->mutations[i]);
+	}
+	for (size_t i = 0; i < request->read_count; i++) {
+		size += vd_conflict_range_size(request->reads[i]);
+	}
+	for (size_t i = 0; i < request->write_count; i++) {
+		size += vd_conflict_range_size(request->writes[i]);
+	}
+	return size;
+}
+
+/* ---- Write conflict ranges ---- */
+
+struct vd_write_walk vd_write_walk_of(
+	const struct vd_request *request, struct vd_stamp stamp, struct vd_arena *arena)
+{
+	return (struct vd_write_walk){ .request = request, .stamp = stamp, .arena = arena };
+}
+
+static bool range_of_mutation(
+	struct vd_write_walk *walk, const struct vd_mutation *mutation, struct vd_range *range)
+{
+	struct vd_bytes key = mutation->key;
+	if (mutation->op == VD_OP_CLEAR_RANGE) {
+		*range = vd_range_of(mutation->key, mutation->value);
+		return true;
+	}
+	if (mutation->op == VD_OP_SET_VERSIONSTAMPED_KEY &&
+		!vd_stamp_place(walk->arena, mutation->key, walk->stamp, &key)) {
+		return false;
+	}
+	return vd_range_of_key(walk->arena, key, range);
+}
+
+bool vd_write_walk_next(struct vd_write_walk *walk, struct vd_range *range)
+{
+	const struct vd_request *request = walk->request;
+	while (!walk->failed && walk->next < request->mutation_count + request->write_count) {
+		size_t i = walk->next++;
+		if (i >= request->mutation_count) {
+			*range = request->writes[i - request->mutation_count];
+		} else if (request->mutations[i].no_write_conflict) {
+			continue;
+		} else if (!range_of_mutation(walk, &request->mutations[i], range)) {
+			walk->failed = true;
+			return false;
+		}
+		if (!vd_range_is_empty(*range)) {
+			return true;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kv_request_test.c: what is refused and with which number, how much a request counts, and which keys it writes. */
+#include "tests/unit/test.h"
+
+#include "common/base/arena.h"
+#include "common/kv/request.h"
+
+static const struct vd_limits limits = { .key_bytes = 16, .value_bytes = 20, .transaction_bytes = 1000 };
+
+#define B(text) VD_BYTES(text)
+#define K16     "0123456789abcdef"
+#define V20     "0123456789abcdefghij"
+
+struct row {
+	int code;
+	struct vd_mutation mutation;
+};
+
+static void mutations(void **state)
+{
+	(void)state;
+	const struct row rows[] = {
+		{ 0, { VD_OP_SET, false, B(""), B("") } },
+		{ 0, { VD_OP_SET, false, B(K16), B(V20) } },
+		{ 0, { VD_OP_SET, false, B("\xfe\xff"), B("") } },
+		{ 2102, { VD_OP_SET, false, B(K16 "x"), B("") } },
+		{ 2103, { VD_OP_SET, false, B("k"), B(V20 "x") } },
+		{ 2103, { VD_OP_ADD, false, B("k"), B(V20 "x") } },
+		{ 2004, { VD_OP_SET, false, B("\xff"), B("") } },
+		{ 2004, { VD_OP_ADD, false, B("\xff\xff/x"), B("") } },
+		{ 2004, { VD_OP_CLEAR, false, B("\xff"), B("") } },
+		{ 2000, { VD_OP_CLEAR, false, B("k"), B("v") } },
+		{ 2102, { VD_OP_CLEAR, false, B(K16 "x"), B("") } },
+		{ 2018, { 4, false, B("k"), B("v") } },
+		{ 2018, { 5, false, B("k"), B("v") } },
+		{ 2018, { 21, false, B("k"), B("v") } },
+		{ 2018, { UINT32_MAX, false, B("k"), B("v") } },
+		{ 0, { VD_OP_CLEAR_RANGE, false, B(""), B("\xff") } },
+		{ 0, { VD_OP_CLEAR_RANGE, false, B("a"), B("a") } },
+		{ 0, { VD_OP_CLEAR_RANGE, false, B(K16), B(K16 "\0") } },
+		{ 2005, { VD_OP_CLEAR_RANGE, false, B("b"), B("a") } },
+		{ 2004, { VD_OP_CLEAR_RANGE, false, B("a"), B("\xff\0") } },
+		{ 2004, { VD_OP_CLEAR_RANGE, false, B("\xff/a"), B("\xff/b") } },
+		{ 2102, { VD_OP_CLEAR_RANGE, false, B("0"), B(K16 "xx") } },
+		{ 0, { VD_OP_SET_VERSIONSTAMPED_KEY, false, B("abcdef..........\6\0\0\0"), B(V20) } },
+		{ 2102, { VD_OP_SET_VERSIONSTAMPED_KEY, false, B("abcdefg..........\6\0\0\0"), B("") } },
+		{ 2000, { VD_OP_SET_VERSIONSTAMPED_KEY, false, B("abc"), B("") } },
+		{ 2000, { VD_OP_SET_VERSIONSTAMPED_KEY, false, B("..........\1\0\0\0"), B("") } },
+		{ 2004, { VD_OP_SET_VERSIONSTAMPED_KEY, false, B("\xff..........\1\0\0\0"), B("") } },
+		{ 0, { VD_OP_SET_VERSIONSTAMPED_KEY, false, B("\xff.........\0\0\0\0"),
+				 B("") } }, /* the stamp goes there */
+		{ 0, { VD_OP_SET_VERSIONSTAMPED_VALUE, false, B("k"), B("0123456789..........\x0a\0\0\0") } },
+		{ 2103, { VD_OP_SET_VERSIONSTAMPED_VALUE, false, B("k"), B("0123456789x..........\0\0\0\0") } },
+		{ 2000, { VD_OP_SET_VERSIONSTAMPED_VALUE, false, B("k"), B("\0\0\0") } },
+		{ 2000, { VD_OP_SET_VERSIONSTAMPED_VALUE, false, B("k"), B("..........\xff\xff\xff\xff") } },
+	};
+	for (size_t i = 0; i < VD_COUNT(rows); i++) {
+		struct vd_refusal refusal = { 0 };
+		struct vd_request request = { .mutations = &rows[i].mutation, .mutation_count = 1 };
+		int code = vd_request_validate(&request, &limits, &refusal);
+		if (code != rows[i].code)
+			fail_msg("row %zu: %d instead of %d", i, code, rows[i].code);
+		assert_int_equal(refusal.code, code);
+		assert_int_equal(refusal.what != NULL, code != 0);
+		assert_int_equal(vd_request_validate(&request, &limits, NULL), code);
+	}
+}
+
+static void conflict_ranges(void **state)
+{
+	(void)state;
+	const struct {
+		int code;
+		struct vd_range range;
+	} rows[] = {
+		{ 0, { B(""), B("\xff") } },
+		{ 0, { B("\xff"), B("\xff") } },
+		{ 0, { B(K16), B(K16 "\0") } },
+		{ 2005, { B("b"), B("a") } },
+		{ 2005, { B("\xff\1"), B("\xff") } },
+		{ 2004, { B("a"), B("\xff\0") } },
+		{ 2102, { B(K16 "yy"), B("1") } },
+	};
+	for (size_t i = 0; i < VD_COUNT(rows); i++) {
+		struct vd_request reads = { .reads = &rows[i].range, .read_count = 1 };
+		struct vd_request writes = { .writes = &rows[i].range, .write_count = 1 };
+		assert_int_equal(vd_request_validate(&reads, &limits, NULL), rows[i].code);
+		assert_int_equal(vd_request_validate(&writes, &limits, NULL), rows[i].code);
+	}
+}
+
+static void a_refusal_names_key_and_sizes(void **state)
+{
+	(void)state;
+	struct vd_mutation set = { VD_OP_SET, false, B("key"), B(V20 "x") };
+	struct vd_request request = { .mutations = &set, .mutation_count = 1 };
+	struct vd_refusal refusal;
+	assert_int_equal(vd_request_validate(&request, &limits, &refusal), VD_CODE_VALUE_TOO_LARGE);
+	assert_true(vd_bytes_equal(refusal.key, B("key")));
+	assert_int_equal(refusal.bytes, 21);
+	assert_int_equal(refusal.limit_bytes, 20);
+}
+
+static void the_limit_of_a_transaction(void **state)
+{
+	(void)state;
+	struct vd_mutation sets[13];
+	for (size_t i = 0; i < VD_COUNT(sets); i++)
+		sets[i] = (struct vd_mutation){ VD_OP_SET, false, B("key"), B("value") };
+	struct vd_request request = { .mutations = sets, .mutation_count = 1 };
+	size_t one = vd_request_size(&request);
+	assert_int_equal(one, 28 + 3 + 5 + 24 + 3 + 4); /* mutation, and its conflict range [key, key\0) */
+	request.mutation_count = 13;
+	struct vd_limits exact = { .key_bytes = 16, .value_bytes = 20, .transaction_bytes = 13 * one };
+	assert_int_equal(vd_request_validate(&request, &exact, NULL), 0);
+	exact.transaction_bytes--;
+	struct vd_refusal refusal;
+	assert_int_equal(vd_request_validate(&request, &exact, &refusal), VD_CODE_TRANSACTION_TOO_LARGE);
+	assert_int_equal(refusal.bytes, 13 * one);
+	sets[0].no_write_conflict = true;
+	assert_int_equal(vd_request_validate(&request, &exact, NULL), 0);
+	struct vd_range range = { B("a"), B("bc") };
+	request = (struct vd_request){ .reads = &range, .read_count = 1, .writes = &range, .write_count = 1 };
+	assert_int_equal(vd_request_size(&request), 2 * (24 + 3));
+	struct vd_mutation clear = { VD_OP_CLEAR_RANGE, false, B("a"), B("bc") };
+	assert_int_equal(vd_mutation_size(&clear), 28 + 3 + 24 + 3);
+}
+
+static void what_a_request_writes(void **state)
+{
+	(void)state;
+	struct vd_arena arena;
+	vd_arena_init(&arena, (size_t)1 << 20);
+	struct vd_mutation done[] = {
+		{ VD_OP_SET, false, B("s"), B("") },
+		{ VD_OP_ADD, true, B("n"), B("") },
+		{ VD_OP_CLEAR_RANGE, false, B("x"), B("x") },
+		{ VD_OP_CLEAR_RANGE, false, B("x"), B("z") },
+		{ VD_OP_SET_VERSIONSTAMPED_KEY, false, B("k..........\1\0\0\0"), B("") },
+		{ VD_OP_SET_VERSIONSTAMPED_VALUE, false, B("v"), B("..........\0\0\0\0") },
+	};
+	struct vd_range extra[] = { { B("e"), B("e") }, { B("e"), B("f") } };
+	struct vd_request request = {
+		.mutations = done, .mutation_count = VD_COUNT(done), .writes = extra, .write_count = 2
+	};
+	const struct vd_range expected[] = {
+		{ B("s"), B("s\0") },
+		{ B("x"), B("z") },
+		{ B("k\0\0\0\0\0\0\0\1\0\2"), B("k\0\0\0\0\0\0\0\1\0\2\0") },
+		{ B("v"), B("v\0") },
+		{ B("e"), B("f") },
+	};
+	struct vd_write_walk walk = vd_write_walk_of(&request, (struct vd_stamp){ 1, 2 }, &arena);
+	struct vd_range range;
+	size_t count = 0;
+	while (vd_write_walk_next(&walk, &range)) {
+		assert_true(count < VD_COUNT(expected));
+		assert_true(vd_bytes_equal(range.begin, expected[count].begin));
+		assert_true(vd_bytes_equal(range.end, expected[count].end));
+		count++;
+	}
+	assert_int_equal(count, VD_COUNT(expected));
+	assert_false(walk.failed);
+	vd_arena_fini(&arena);
+	vd_arena_init(&arena, 0);
+	walk = vd_write_walk_of(&request, (struct vd_stamp){ 1, 2 }, &arena);
+	assert_false(vd_write_walk_next(&walk, &range));
+	assert_true(walk.failed);
+	vd_arena_fini(&arena);
+}
+
+static void only_writes_make_it_more_than_a_read(void **state)
+{
+	(void)state;
+	struct vd_range range = { B("a"), B("b") };
+	struct vd_request request = { .reads = &range, .read_count = 1 };
+	assert_true(vd_request_is_read_only(&request));
+	request.writes = &range;
+	request.write_count = 1;
+	assert_false(vd_request_is_read_only(&request));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mutations),
+		cmocka_unit_test(conflict_ranges),
+		cmocka_unit_test(a_refusal_names_key_and_sizes),
+		cmocka_unit_test(the_limit_of_a_transaction),
+		cmocka_unit_test(what_a_request_writes),
+		cmocka_unit_test(only_writes_make_it_more_than_a_read),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

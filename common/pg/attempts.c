@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/pg/attempts.h"
+
+#include "common/base/buffer.h"
+#include "common/base/clock.h"
+#include "common/base/codes.h"
+#include "common/base/redact.h"
+#include "common/base/vector.h"
+
+#include <stdlib.h>
+
+enum { KEYWORDS_MAX = 96 };
+
+struct list {
+	VD_VECTOR(char *);
+};
+
+struct pg_attempts {
+	PQconninfoOption *options;
+	struct list hosts, hostaddrs, ports;
+	/* attempts of one round; whether hosts are given one by one */
+	size_t count;
+	bool split;
+	bool prefer_standby;
+	size_t first;
+	size_t at;
+	int64_t timeout_ms;
+};
+
+static const char *option(const struct pg_attempts *attempts, const char *keyword, const char *variable)
+{
+	for (const PQconninfoOption *o = attempts->options; o != NULL && o->keyword != NULL; o++)
+		if (strcmp(o->keyword, keyword) == 0 && o->val != NULL)
+			return o->val;
+	const char *value = variable == NULL ? NULL : getenv(variable);
+	return value != NULL && value[0] != 0 ? value : NULL;
+}
+
+static bool list_split(struct list *list, const char *text)
+{
+	while (text != NULL) {
+		size_t length = strcspn(text, ",");
+		char *item = strndup(text, length);
+		if (item == NULL || !vd_vector_push(list, item)) {
+			free(item);
+			return false;
+		}
+		text = text[length] == ',' ? text + length + 1 : NULL;
+	}
+	return true;
+}
+
+static void list_fini(struct list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i]);
+	vd_vector_fini(list);
+}
+
+/* libpq's message quotes parts of the string; only those that are still there in the redacted string may be shown. */
+static void explain(struct vd_error *error, const char *dsn, const char *message)
+{
+	struct vd_buffer redacted = { 0 };
+	struct vd_buffer text = { 0 };
+	vd_redact_dsn(&redacted, dsn);
+	for (const char *at = message; *at != 0 && *at != '\n'; at++) {
+		vd_buffer_add_byte(&text, (uint8_t)*at);
+		const char *end = *at == '"' ? strchr(at + 1, '"') : NULL;
+		if (end == NULL)
+			continue;
+		char *quoted = strndup(at + 1, (size_t)(end - at - 1));
+		bool shown = quoted != NULL && quoted[0] != 0 && strstr(vd_buffer_string(&redacted), quoted) != NULL;
+		vd_buffer_add_format(&text, "%s\"", shown ? quoted : "***");
+		free(quoted);
+		at = end;
+	}
+	vd_error_set(error, VD_CODE_CONNECTION_STRING_INVALID, "the connection string cannot be read: %s",
+		vd_buffer_ok(&text) ? vd_buffer_string(&text) : "out of memory");
+	vd_error_hint(error, "it is either postgresql://user@host:port/database?option=value or \"host=… port=… "
+						 "dbname=… user=…\"");
+	vd_buffer_fini(&redacted);
+	vd_buffer_fini(&text);
+}
+
+static PQconninfoOption *parse(const char *dsn, struct vd_error *error)
+{
+	char *message = NULL;
+	PQconninfoOption *options = PQconninfoParse(dsn == NULL ? "" : dsn, &message);
+	if (options == NULL)
+		explain(error, dsn, message == NULL ? "out of memory" : message);
+	PQfreemem(message);
+	return options;
+}
+
+int vd_pg_dsn_check(const char *dsn, struct vd_error *error)
+{
+	PQconninfoOption *options = parse(dsn, error);
+	if (options == NULL)
+		return VD_CODE_CONNECTION_STRING_INVALID;
+	PQconninfoFree(options);
+	return 0;
+}
+
+static bool split_hosts(struct pg_attempts *attempts)
+{
+	bool in_dsn = option(attempts, "host", NULL) != NULL || option(attempts, "hostaddr", NULL) != NULL;
+	bool service = option(attempts, "service", "PGSERVICE") != NULL;
+	if (!list_split(&attempts->hosts, option(attempts, "host", in_dsn ? NULL : "PGHOST")) ||
+		!list_split(&attempts->hostaddrs, option(attempts, "hostaddr", in_dsn ? NULL : "PGHOSTADDR")) ||
+		!list_split(&attempts->ports, option(attempts, "port", "PGPORT")))
+		return false;
+	size_t count = attempts->hostaddrs.count > 0 ? attempts->hostaddrs.count : attempts->hosts.count;
+	attempts->split = count > 1 && !service &&
+					  (attempts->hosts.count == 0 || attempts->hosts.count == count) &&
+					  (attempts->ports.count <= 1 || attempts->ports.count == count);
+	attempts->count = attempts->split ? count : 1;
+	return true;
+}
+
+struct pg_attempts *pg_attempts_new(const struct vd_pg_settings *settings, struct vd_error *error)
+{
+	PQconninfoOption *options = parse(settings->dsn, error);
+	if (options == NULL)
+		return NULL;
+	struct pg_attempts *attempts = calloc(1, sizeof *attempts);
+	if (attempts == NULL) {
+		PQconninfoFree(options);
+		vd_error_set(error, VD_CODE_NO_MEMORY, "out of memory");
+		return NULL;
+	}
+	attempts->options = options;
+	if (!split_hosts(attempts)) {
+		pg_attempts_free(attempts);
+		vd_error_set(error, VD_CODE_NO_MEMORY, "out of memory");
+		return NULL;
+	}
+	const char *session = option(attempts, "target_session_attrs", NULL);
+	const char *balance = option(attempts, "load_balance_hosts", "PGLOADBALANCEHOSTS");
+	const char *timeout_s = option(attempts, "connect_timeout", "PGCONNECT_TIMEOUT");
+	attempts->prefer_standby = attempts->split && session != NULL && strcmp(session, "prefer-standby") == 0;
+	if (balance != NULL && strcmp(balance, "random") == 0)
+		attempts->first = (size_t)vd_clock_ns() % attempts->count;
+	attempts->timeout_ms = settings->connect_timeout_ms > 0 ? settings->connect_timeout_ms : 10000;
+	if (timeout_s != NULL)
+		attempts->timeout_ms = strtol(timeout_s, NULL, 10) * 1000;
+	return attempts;
+}
+
+void pg_attempts_free(struct pg_attempts *attempts)
+{
+	if (attempts == NULL)
+		return;
+	PQconninfoFree(attempts->options);
+	list_fini(&attempts->hosts);
+	list_fini(&attempts->hostaddrs);
+	list_fini(&attempts->ports);
+	free(attempts);
+}
+
+int64_t pg_attempts_timeout_ms(const struct pg_attempts *attempts)
+{
+	return attempts->timeout_ms > 0 ? attempts->timeout_ms : 0;
+}
+
+struct keywords {
+	const char *names[KEYWORDS_MAX + 1];
+	const char *values[KEYWORDS_MAX + 1];
+	size_t count;
+};
+
+/* Of a keyword given twice libpq takes the last. */
+static void add(struct keywords *keywords, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	VD_ASSERT(keywords->count < KEYWORDS_MAX);
+	keywords->names[keywords->count] = name;
+	keywords->values[keywords->count++] = value;
+}
+
+struct number {
+	char text[24];
+};
+
+static const char *number(struct number *to, int64_t value)
+{
+	if (value <= 0)
+		return NULL;
+	snprintf(to->text, sizeof to->text, "%lld", (long long)value);
+	return to->text;
+}
+
+/* Of a list with one entry for all, that one. */
+static const char *list_at(const struct list *list, size_t i)
+{
+	return list->count == 0 ? NULL : list->items[list->count == 1 ? 0 : i];
+}
+
+PGconn *pg_attempts_next(struct pg_attempts *attempts, const struct vd_pg_settings *settings)
+{
+	struct keywords keywords = { .count = 0 };
+	struct number user_timeout, idle, interval, count;
+	size_t rounds = attempts->prefer_standby ? 2 : 1;
+	if (attempts->at == attempts->count * rounds)
+		return NULL;
+	size_t round = attempts->at / attempts->count;
+	size_t host = (attempts->first + attempts->at) % attempts->count;
+	attempts->at++;
+
+	add(&keywords, "target_session_attrs", settings->target_session_attrs);
+	add(&keywords, "tcp_user_timeout", number(&user_timeout, settings->tcp_user_timeout_ms));
+	add(&keywords, "keepalives_idle", number(&idle, settings->keepalives_idle_s));
+	add(&keywords, "keepalives_interval", number(&interval, settings->keepalives_interval_s));
+	add(&keywords, "keepalives_count", number(&count, settings->keepalives_count));
+	for (const PQconninfoOption *o = attempts->options; o->keyword != NULL; o++)
+		add(&keywords, o->keyword, o->val);
+	if (attempts->split) {
+		add(&keywords, "host", list_at(&attempts->hosts, host));
+		add(&keywords, "hostaddr", list_at(&attempts->hostaddrs, host));
+		add(&keywords, "port", list_at(&attempts->ports, host));
+	}
+	if (attempts->prefer_standby)
+		add(&keywords, "target_session_attrs", round == 0 ? "standby" : "any");
+	add(&keywords, "application_name", settings->application_name);
+	add(&keywords, "client_encoding", "UTF8");
+	return PQconnectStartParams(keywords.names, keywords.values, 0);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* claim.c: the statements and their rows.
+ *
+ * Fault point: claim.answered (the requests are known here, and still in the queue).
+ */
+#include "resolver/claim.h"
+
+#include "common/base/clock.h"
+#include "common/base/fault.h"
+
+/* In order of arrival, bounded in count and bytes before anything is sent. Rows of the batch under way are seen
+ * until it commits: they are left out by a hashed subplan, whatever their number, and the index gives the order. */
+static const struct vd_pg_statement claim = {
+	.name = "claim",
+	.sql = "SELECT client, sequence, generation, acknowledged, token, payload, arrival"
+		   " FROM (SELECT client, sequence, generation, acknowledged, token, payload, arrival,"
+		   " sum(octet_length(payload)) OVER (ORDER BY arrival ROWS UNBOUNDED PRECEDING) AS running"
+		   " FROM (SELECT client, sequence, generation, acknowledged, token, payload, arrival"
+		   " FROM commit_requests q WHERE arrival > $1 AND arrival NOT IN (SELECT unnest($2::bigint[]))"
+		   " AND (cardinality($5) = 0 OR sequence <= coalesce("
+		   "(SELECT w.bound FROM unnest($5::uuid[], $6::bigint[]) AS w(client, bound)"
+		   " WHERE w.client = q.client), sequence)) ORDER BY arrival LIMIT $3) p) r"
+		   " WHERE running <= $4 OR running = octet_length(payload) ORDER BY arrival",
+	.params = { VD_PG_INT8, VD_PG_INT8_ARRAY, VD_PG_INT8, VD_PG_INT8, VD_PG_UUID_ARRAY, VD_PG_INT8_ARRAY },
+	.columns = { { "client", VD_PG_UUID }, { "sequence", VD_PG_INT8 }, { "generation", VD_PG_INT8 },
+		{ "acknowledged", VD_PG_INT8 }, { "token", VD_PG_INT8 }, { "payload", VD_PG_BYTEA },
+		{ "arrival", VD_PG_INT8 } },
+};
+static const struct vd_pg_statement load_clients = {
+	.name = "load_clients",
+	.sql = "SELECT client, generation, reply, low_water FROM clients WHERE client = ANY ($1)",
+	.params = { VD_PG_UUID_ARRAY },
+	.columns = { { "client", VD_PG_UUID }, { "generation", VD_PG_INT8 }, { "reply", VD_PG_INT8 },
+		{ "low_water", VD_PG_INT8 } },
+};
+static const struct vd_pg_statement load_outcomes = {
+	.name = "load_outcomes",
+	.sql = "SELECT client, first, version, entries, details FROM outcomes WHERE client = ANY ($1)",
+	.params = { VD_PG_UUID_ARRAY },
+	.columns = { { "client", VD_PG_UUID }, { "first", VD_PG_INT8 }, { "version", VD_PG_INT8 },
+		{ "entries", VD_PG_BYTEA }, { "details", VD_PG_BYTEA } },
+};
+static const struct vd_pg_statement load_tombstones = {
+	.name = "load_tombstones",
+	.sql = "SELECT client, sequence FROM tombstones WHERE client = ANY ($1)",
+	.params = { VD_PG_UUID_ARRAY },
+	.columns = { { "client", VD_PG_UUID }, { "sequence", VD_PG_INT8 } },
+};
+/* Short keys may have long values: more than a batch can hold does not leave the server, all are null then. */
+static const struct vd_pg_statement load_base = {
+	.name = "load_base",
+	.sql = "SELECT key, CASE WHEN total <= $2 THEN value END AS value FROM (SELECT key, value,"
+		   " sum(octet_length(value)) OVER () AS total FROM kv WHERE key = ANY ($1)) b",
+	.params = { VD_PG_BYTEA_ARRAY, VD_PG_INT8 },
+	.columns = { { "key", VD_PG_BYTEA }, { "value", VD_PG_BYTEA } },
+};
+
+static struct vd_client_id client_id(const struct vd_pg_rows *rows, size_t row)
+{
+	struct vd_pg_uuid uuid = vd_pg_rows_uuid(rows, row, 0);
+	struct vd_client_id id;
+	memcpy(id.bytes, uuid.bytes, sizeof id.bytes);
+	return id;
+}
+
+static void on_answer(void *arg, const struct vd_pg_outcome *outcome)
+{
+	struct vd_claim_question *question = arg;
+	question->callback(question->arg, outcome);
+}
+
+/* ---- which requests wait ----------------------------------------------------------------------------------- */
+
+static void on_claim_rows(void *arg, const struct vd_pg_rows *rows)
+{
+	struct vd_claim_question *question = arg;
+	if (question->is_abandoned)
+		return;
+	size_t count = vd_pg_rows_count(rows);
+	question->rows = (int64_t)count;
+	for (size_t row = 0; row < count; row++) {
+		struct vd_claim item = { .client = client_id(rows, row),
+			.sequence = (uint64_t)vd_pg_rows_int8(rows, row, 1),
+			.generation = vd_pg_rows_int8(rows, row, 2),
+			.acknowledged = (uint64_t)vd_pg_rows_int8(rows, row, 3),
+			.token = (uint64_t)vd_pg_rows_int8(rows, row, 4),
+			.payload = vd_pg_rows_bytea(rows, row, 5),
+			.arrival = vd_pg_rows_int8(rows, row, 6) };
+		if (!vd_batch_add(question->batch, &item)) {
+			question->was_full = true;
+			break;
+		}
+		question->newest = item.arrival;
+	}
+	if (count > 0)
+		(void)VD_FAULT("claim.answered");
+}
+
+void vd_claim_ask(struct vd_claim_question *question, struct vd_pg *pg, const struct vd_claim_bounds *bounds)
+{
+	const struct vd_batch *other = question->other;
+	struct vd_pg_params params;
+	vd_arena_reset(&question->arena);
+	vd_pg_params_init(&params, &question->arena);
+	vd_pg_params_int8(&params, bounds->low);
+	vd_pg_params_int8_array(
+		&params, other == NULL ? NULL : other->rows.arrivals, other == NULL ? 0 : other->rows.arrival_count);
+	vd_pg_params_int8(&params, bounds->requests);
+	vd_pg_params_int8(&params, bounds->bytes);
+	vd_pg_params_uuid_array(&params, (const struct vd_pg_uuid *)bounds->waiting, bounds->waiting_count);
+	vd_pg_params_int8_array(&params, bounds->waiting_bounds, bounds->waiting_count);
+	question->rows = 0;
+	question->newest = 0;
+	question->was_full = false;
+	question->is_broken = false;
+	vd_pg_ask(pg, &claim, &params, on_claim_rows, on_answer, question);
+}
+
+/* ---- what is known of their clients ------------------------------------------------------------------------ */
+
+static void on_clients(void *arg, const struct vd_pg_rows *rows)
+{
+	struct vd_claim_question *question = arg;
+	if (question->is_abandoned)
+		return;
+	for (size_t row = 0; row < vd_pg_rows_count(rows); row++) {
+		struct vd_client_id id = client_id(rows, row);
+		vd_clients_load(&question->memory->clients, &id, vd_pg_rows_int8(rows, row, 1),
+			(uint64_t)vd_pg_rows_int8(rows, row, 2), (uint64_t)vd_pg_rows_int8(rows, row, 3), vd_clock_us());
+	}
+}
+
+static void on_outcomes(void *arg, const struct vd_pg_rows *rows)
+{
+	struct vd_claim_question *question = arg;
+	if (question->is_abandoned)
+		return;
+	for (size_t row = 0; row < vd_pg_rows_count(rows); row++) {
+		struct vd_client_id id = client_id(rows, row);
+		if (!vd_clients_load_outcome(&question->memory->clients, &id, (uint64_t)vd_pg_rows_int8(rows, row, 1),
+				(uint64_t)vd_pg_rows_int8(rows, row, 2), vd_pg_rows_bytea(rows, row, 3),
+				vd_pg_rows_bytea(rows, row, 4)))
+			question->is_broken = true;
+	}
+}
+
+static void on_tombstones(void *arg, const struct vd_pg_rows *rows)
+{
+	struct vd_claim_question *question = arg;
+	if (question->is_abandoned)
+		return;
+	for (size_t row = 0; row < vd_pg_rows_count(rows); row++) {
+		struct vd_client_id id = client_id(rows, row);
+		vd_clients_load_tombstone(&question->memory->clients, &id, (uint64_t)vd_pg_rows_int8(rows, row, 1));
+	}
+}
+
+void vd_claim_ask_clients(
+	struct vd_claim_question *question, struct vd_pg *pg, const struct vd_client_id *clients, size_t count)
+{
+	VD_STATIC_ASSERT(sizeof(struct vd_client_id) == sizeof(struct vd_pg_uuid), "both are 16 bytes");
+	struct vd_pg_params params;
+	vd_arena_reset(&question->arena);
+	vd_pg_params_init(&params, &question->arena);
+	vd_pg_params_uuid_array(&params, (const struct vd_pg_uuid *)clients, count);
+	struct vd_pg_segment *segment = vd_pg_segment_begin(pg);
+	vd_pg_query(segment, &load_clients, &params, on_clients, question);
+	vd_pg_query(segment, &load_outcomes, &params, on_outcomes, question);
+	vd_pg_query(segment, &load_tombstones, &params, on_tombstones, question);
+	vd_pg_segment_end(segment, on_answer, question);
+}
+
+/* ---- what stands under the keys ---------------------------------------------------------------------------- */
+
+static void on_base(void *arg, const struct vd_pg_rows *rows)
+{
+	struct vd_claim_question *question = arg;
+	if (question->is_abandoned)
+		return;
+	for (size_t row = 0; row < vd_pg_rows_count(rows); row++) {
+		if (vd_pg_rows_null(rows, row, 1)) {
+			vd_memory_overfeed(question->memory, question->batch);
+			return;
+		}
+		vd_memory_supply(question->memory, question->batch, vd_pg_rows_bytea(rows, row, 0),
+			vd_pg_rows_bytea(rows, row, 1));
+	}
+}
+
+void vd_claim_ask_base(struct vd_claim_question *question, struct vd_pg *pg)
+{
+	struct vd_pg_params params;
+	vd_arena_reset(&question->arena);
+	vd_pg_params_init(&params, &question->arena);
+	vd_pg_params_bytea_array(&params, question->batch->base_keys, question->batch->base_count);
+	vd_pg_params_int8(&params, (int64_t)question->memory->options.arena_limit_bytes);
+	vd_pg_ask(pg, &load_base, &params, on_base, on_answer, question);
+}
+
+void vd_claim_question_init(struct vd_claim_question *question)
+{
+	*question = (struct vd_claim_question){ 0 };
+	vd_arena_init(&question->arena, (size_t)1 << 30);
+}
+
+void vd_claim_question_fini(struct vd_claim_question *question)
+{
+	vd_arena_fini(&question->arena);
+}

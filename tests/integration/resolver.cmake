@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+verdict_pytest(resolver_start_test resolver_start_test.py)
+verdict_pytest(resolver_drain_test resolver_drain_test.py)
+verdict_pytest(resolver_lead_test resolver_lead_test.py)
+verdict_pytest(resolver_rules_test resolver_rules_test.py)
+verdict_pytest(resolver_notify_test resolver_notify_test.py TIMEOUT 600 LONG) # fills 8 GB

@@ -1,0 +1,456 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One resolver and the queue: every kind of request gets its one verdict, and what it says is what is stored."""
+import struct
+import time
+
+import psycopg
+import pytest
+
+import resolver_world as rw
+from resolver_world import ADD, CLEAR, CLEAR_RANGE, MAX, SET, STAMPED_KEY, STAMPED_VALUE
+
+
+@pytest.fixture
+def world(database, program, tmp_path):
+    made = rw.World(database, program("resolver/verdict-resolver"), tmp_path)
+    yield made
+    made.close()
+    made.no_errors()
+
+
+def test_a_commit(world):
+    world.lead()
+    client = world.client()
+    verdict = client.commit([(SET, b"a", b"1")])
+    assert verdict.code == rw.COMMITTED and verdict.a == 0
+    assert client.get(b"a") == b"1"
+    assert client.snapshot()[1] == verdict.version
+    # the outcome is durable, and says the same
+    _, state, code, version, place, *_ = client.look(1)[1]
+    assert (state, code, version, place) == (2, 0, verdict.version, 0)
+
+
+def le(number, size=8):
+    return number.to_bytes(size, "little", signed=number < 0)
+
+
+def kv(client):
+    return {bytes(k): bytes(v) for k, v in client.session.execute("SELECT key, value FROM kv ORDER BY key").fetchall()}
+
+
+def test_a_conflict_names_range_and_version(world):
+    world.lead()
+    client, other = world.client(), world.client()
+    at = client.snapshot()
+    first = other.commit([(SET, b"m", b"1")])
+    verdict = client.commit([(SET, b"x", b"1")], reads=[rw.key_range(b"a"), (b"k", b"p")], at=at)
+    assert (verdict.code, verdict.a, verdict.b) == (rw.CONFLICT, 1, first.version)
+    assert client.get(b"x") is None
+    _, state, code, _, _, detail_range, detail_version, _ = client.look(1)[1]
+    assert (state, code, detail_range, detail_version) == (2, rw.CONFLICT, 1, first.version)
+    # a writer that reads nothing does not conflict, and a reader does not harm a writer
+    assert client.commit([(SET, b"m", b"2")], at=at).code == 0
+    assert client.commit([(SET, b"y", b"1")], reads=[(b"a", b"z")], at=client.snapshot()).code == 0
+
+
+def test_an_earlier_winner_of_the_same_batch(world):
+    world.lead()
+    client = world.client()
+    payloads = [client.request([(SET, b"a", b"1")]),
+                client.request([(SET, b"b", b"1")], reads=[rw.key_range(b"a")]),
+                client.request([(SET, b"c", b"1")], reads=[rw.key_range(b"b")])]
+    sequences = client.submit_payloads(payloads)
+    verdicts = client.wait(*sequences)
+    assert [v.code for v in verdicts] == [0, rw.CONFLICT, 0]
+    assert verdicts[1].b == verdicts[0].version
+    assert (verdicts[0].a, verdicts[2].a) == (0, 1)
+
+
+def test_atomic_ops_clears_and_stamps(world):
+    world.lead()
+    client = world.client()
+    client.commit([(SET, b"r%d" % i, b"v") for i in range(5)] + [(SET, b"n", le(40)), (SET, b"gone", b"v")])
+    payloads = [client.request([(ADD, b"n", le(1))]), client.request([(ADD, b"n", le(1)), (ADD, b"new", le(7))]),
+                client.request([(MAX, b"n", le(41))]), client.request([(CLEAR, b"gone")]),
+                client.request([(CLEAR_RANGE, b"r1", b"r4"), (SET, b"r2", b"again")]),
+                client.request([(STAMPED_KEY, b"s/" + b"\0" * 10 + struct.pack("<I", 2), b"k")]),
+                client.request([(STAMPED_VALUE, b"t", b"\0" * 10 + struct.pack("<I", 0))])]
+    sequences = client.submit_payloads(payloads)
+    verdicts = client.wait(*sequences)
+    assert [v.code for v in verdicts] == [0] * 7
+    stamp = [struct.pack(">QH", v.version, v.a) for v in verdicts]
+    assert kv(client) == {b"n": le(42), b"new": le(7), b"r0": b"v", b"r2": b"again", b"r4": b"v", b"s/" + stamp[5]: b"k",
+                          b"t": stamp[6]}
+    # the stamped key stands in the window under its final name
+    at = client.term, verdicts[0].version - 1
+    assert client.commit([(SET, b"q", b"1")], reads=[rw.key_range(b"s/" + stamp[5])], at=at).code == rw.CONFLICT
+
+
+def test_duplicates(world):
+    """The same identity again: while queued, after the verdict, with other content; the verdict is told again."""
+    world.lead()
+    client = world.client()
+    payload = client.request([(ADD, b"n", le(1))])
+    sequence = client.submit_payloads([payload])[0]
+    verdict = client.wait(sequence)[0]
+    for _ in range(3):
+        before = client.replies
+        client.resend(sequence, payload)
+        client.submit([], ring=True)
+        rw.wait_until(lambda: client.hear() or client.replies >= before + 2, "the copy is not answered")
+    assert client.verdicts[sequence] == verdict
+    assert client.get(b"n") == le(1)
+    other = client.request([(ADD, b"n", le(2))])
+    client.verdicts.clear()
+    client.resend(sequence, other)
+    client.submit([])
+    assert client.wait(sequence)[0].code == 2000
+    assert client.get(b"n") == le(1)
+    assert client.look(sequence)[sequence][2:4] == (0, verdict.version)
+
+
+def test_told_long_ago_and_unregistered(world):
+    """At or below the low-water, and of nobody: dropped silently, never applied."""
+    world.lead()
+    client = world.client()
+    payload = client.request([(ADD, b"n", le(1))])
+    sequence = client.submit_payloads([payload])[0]
+    client.wait(sequence)
+    client.acknowledged = sequence  # as the next request tells
+    client.commit([(SET, b"a", b"1")])
+    before = client.replies
+    client.acknowledged = 0  # a copy that a dying connection delivers late
+    client.resend(sequence, payload)
+    client.generation += 1
+    client.submit([(ADD, b"n", le(1))])
+    rw.wait_until(lambda: client.session.execute("SELECT count(*) FROM commit_requests").fetchone()[0] == 0, "still queued")
+    client.hear(0.2)
+    assert client.replies == before
+    assert client.get(b"n") == le(1)
+
+
+def test_too_old_and_future(world):
+    world.lead("a", {"window-age": "200ms"})
+    client = world.client()
+    at = client.snapshot()
+    read = [rw.key_range(b"a")]
+    assert client.commit([(SET, b"b", b"1")], reads=read, at=at).code == 0
+    for i in range(8):
+        client.commit([(SET, b"c", b"%d" % i)], at=client.snapshot())
+        time.sleep(0.1)
+    assert client.commit([(SET, b"b", b"2")], reads=read, at=at).code == rw.TOO_OLD
+    assert client.commit([(SET, b"b", b"2")], at=at).code == 0
+    term, version = client.snapshot()
+    assert client.commit([(SET, b"b", b"3")], reads=read, at=(term, version + 10**9)).code == rw.FUTURE
+    assert client.commit([(SET, b"b", b"3")], reads=read, at=(b"x" * 16, version)).code == rw.TOO_OLD
+
+
+POISON = {
+    "undecodable": (b"\xff\xff\xff", 2000),
+    "unknown field": (rw.encode([(SET, b"p", b"1")], extra=rw.field(9, b"demand")), 2000),
+    "other format": (rw.field(1, 2), 2000),
+    "unknown op": (rw.encode([(77, b"p", b"1")]), 2018),
+    "bad stamp offset": (rw.encode([(STAMPED_KEY, b"p" + struct.pack("<I", 900), b"1")]), 2000),
+    "short stamp": (rw.encode([(STAMPED_VALUE, b"p", b"x")]), 2000),
+    "inverted range": (rw.encode([(CLEAR_RANGE, b"z", b"a")]), 2005),
+    "inverted read": (rw.encode([(SET, b"p", b"1")], reads=[(b"z", b"a")]), 2005),
+    "long key": (rw.encode([(SET, b"p" * 2049, b"1")]), 2102),
+    "long value": (rw.encode([(SET, b"p", b"1" * 100001)]), 2103),
+    "long operand": (rw.encode([(ADD, b"p", b"1" * 100001)]), 2103),
+    "system key": (rw.encode([(SET, b"\xff/p", b"1")]), 2004),
+    "too large": (rw.encode([(SET, b"p%d" % i, b"1" * 99000) for i in range(105)]), 2101),
+}
+
+
+@pytest.mark.parametrize("kind", POISON)
+def test_poison(world, kind):
+    """It is rejected with its number; its neighbours and the term go on."""
+    leader = world.lead()
+    client = world.client()
+    payload, code = POISON[kind]
+    good = [client.request([(ADD, b"n", le(1))]) for _ in range(3)]
+    sequences = client.submit_payloads([good[0], payload, good[1]])
+    assert [v.code for v in client.wait(*sequences)] == [0, code, 0]
+    assert client.submit_payloads([good[2]]) == [4]
+    assert client.wait(4)[0].code == 0
+    assert kv(client) == {b"n": le(3)}
+    assert leader.log().count("took office") == 1
+    assert client.look(2)[2][2] == code
+
+
+def test_content_that_only_postgresql_refuses(world):
+    """Found by halving; rejected with its message; the others of its batch are committed, and the term goes on."""
+    leader = world.lead()
+    world.database.execute("ALTER TABLE kv ADD CONSTRAINT no_evil CHECK (position('evil'::bytea IN value) = 0)")
+    client = world.client()
+    payloads = [client.request([(SET, b"k%03d" % i, b"evil" if i in (37, 80) else b"good")]) for i in range(100)]
+    began = time.monotonic()
+    verdicts = client.wait(*client.submit_payloads(payloads))
+    assert time.monotonic() - began < 2, "what a halved batch left in the queue was not looked for at once"
+    assert [i for i, v in enumerate(verdicts) if v.code != 0] == [37, 80]
+    assert {verdicts[i].code for i in (37, 80)} == {7002}
+    assert len(kv(client)) == 98
+    assert "no_evil" in client.look(38)[38][7]
+    assert leader.log().count("took office") == 1
+    assert client.commit([(SET, b"after", b"good")], at=client.snapshot()).code == 0
+
+
+def test_a_clear_of_too_many_rows(world):
+    leader = world.lead("a", {"clear-max-rows": 10})
+    client = world.client()
+    client.commit([(SET, b"k%02d" % i, b"v") for i in range(20)])
+    payloads = [client.request([(SET, b"x", b"1")]), client.request([(CLEAR_RANGE, b"k", b"l")]),
+                client.request([(CLEAR_RANGE, b"k00", b"k05")])]
+    assert [v.code for v in client.wait(*client.submit_payloads(payloads))] == [0, 7004, 0]
+    assert len(kv(client)) == 16
+    # many legal clears: in one request they are too many together, in several requests they are not
+    clears = [(CLEAR_RANGE, b"m%d" % i, b"m%d~" % i) for i in range(5)]
+    rows = [(SET, b"m%d-%d" % (i, j), b"v") for i in range(5) for j in range(9)]
+    client.commit(rows)
+    assert client.commit(clears).code == 7004
+    assert len(kv(client)) == 16 + 45
+    payloads = [client.request([clear]) for clear in clears]
+    assert [v.code for v in client.wait(*client.submit_payloads(payloads))] == [0] * 5
+    assert len(kv(client)) == 16
+    assert leader.log().count("took office") == 1
+
+
+def test_a_cancelled_request_is_certainly_not_committed(world):
+    """Cancelled while its batch is on its way: the fence refuses, the others go on."""
+    leader = world.lead("a", faults="claim.answered:1:pause")
+    client, other = world.client(), world.client()
+    payload = client.request([(SET, b"a", b"1")])
+    client.submit_payloads([payload])
+    rw.wait_until(lambda: leader.hits("claim.answered") == 1, "the fault point was not hit")
+    assert client.cancel(1)[:3] == (1, 2, rw.CANCELLED)
+    other.submit([(SET, b"b", b"1")])
+    leader.send(18)
+    assert other.wait(1)[0].code == 0
+    assert client.commit([(SET, b"c", b"1")]).code == 0
+    assert kv(client) == {b"b": b"1", b"c": b"1"}
+    client.resend(1, payload)
+    assert client.commit([(SET, b"d", b"1")]).code == 0
+    assert client.get(b"a") is None
+    assert client.cancel(1)[:3] == (1, 2, rw.CANCELLED)
+
+
+def test_a_cancel_that_meets_a_full_batch(world):
+    """Many clients in one batch, one of them cancelled: the refused batch makes progress."""
+    leader = world.lead("a", faults="drain.before_apply:1:pause")
+    clients = [world.client() for _ in range(5)]
+    # that client first, so that it is in the batch whenever the leader looks
+    for client in sorted(clients, key=lambda c: c is not clients[2]):
+        client.submit_payloads([client.request([(ADD, b"n", le(1))]) for _ in range(20)], ring=False)
+    clients[0].session.execute("SELECT pg_notify('verdict_doorbell', '')")
+    rw.wait_until(lambda: leader.hits("drain.before_apply") == 1, "the fault point was not hit")
+    assert clients[2].cancel(7)[2] == rw.CANCELLED
+    leader.send(18)
+    for i, client in enumerate(clients):
+        expected = [s for s in range(1, 21) if (i, s) != (2, 7)]
+        assert {v.code for v in client.wait(*expected)} == {0}
+    assert clients[0].get(b"n") == le(99)
+    assert leader.says("was refused: the database knows more of a client than this leader")
+    assert not leader.says("fresh connection")  # it is resolved again where it is
+
+
+def test_a_purged_client_is_refused(world):
+    leader = world.lead("a", faults="drain.before_apply:2:pause")
+    client, other = world.client(), world.client()
+    assert client.commit([(SET, b"a", b"1")]).code == 0
+    client.submit([(SET, b"b", b"1")])
+    rw.wait_until(lambda: leader.hits("drain.before_apply") == 1, "the fault point was not hit")
+    world.database.execute("DELETE FROM clients WHERE client = %s", (client.id,))
+    other.submit([(SET, b"c", b"1")])
+    leader.send(18)
+    assert other.wait(1)[0].code == 0
+    assert kv(other) == {b"a": b"1", b"c": b"1"}
+    assert client.look(2)[2][1] == 4
+
+
+def test_statements_do_not_grow_with_the_batch(servers, migrate, program, tmp_path):
+    """Mixed batches of 1, 100 and 1,000 requests of 8 followers (ranges, atomic ops, stamps, reads): the same number of
+    statements on the wire, by PostgreSQL's own count."""
+    server = servers(log_min_duration_statement=0, log_line_prefix="%a|")
+    world = rw.World(server.migrated(migrate), program("resolver/verdict-resolver"), tmp_path)
+    try:
+        leader = world.lead()
+        clients = [world.client() for _ in range(8)]
+
+        def one(client, i):
+            return client.request([(SET, b"k%d" % i, b"v"), (ADD, b"n%d" % (i % 50), le(1)), (CLEAR, b"d%d" % i),
+                                   (CLEAR_RANGE, b"r%d" % i, b"r%d\xff" % i),
+                                   (STAMPED_KEY, b"s" + b"\0" * 10 + struct.pack("<I", 1), b"v")],
+                                  reads=[rw.key_range(b"other%d" % i)])
+        for client in clients:  # known to the leader
+            client.commit([(SET, b"x", b"1")])
+        counts = {}
+        for size in (1, 100, 1000):
+            leader.send(19)
+            for c, client in enumerate(clients):
+                client.snapshot()
+                share = [one(client, i) for i in range(size) if i % len(clients) == c]
+                if share:
+                    client.submit_payloads(share, ring=c == 0)
+            start = len(server.log())
+            batches = world.database.execute("SELECT version FROM watermark")[0][0]
+            leader.send(18)
+            for client in clients:
+                client.wait(*range(1, client.sequence + 1))
+            versions = {v.version for client in clients for v in client.verdicts.values() if v.version > batches}
+            assert len(versions) == 1, "this was more than one batch"
+            time.sleep(0.05)
+            lines = [line for line in server.log()[start:].splitlines() if line.startswith("verdict-resolver/")]
+            executed = [line for line in lines if "execute" in line or "statement:" in line]
+            claims = [line for line in executed if "commit_requests" in line and "SELECT" in line]
+            counts[size] = len(executed) - len(claims)
+            assert counts[size] > 0
+        assert len(set(counts.values())) == 1, counts
+        assert counts[1] <= 12, counts
+    finally:
+        world.close()
+
+
+def test_batches_at_and_over_the_limits(world):
+    """More requests, and more bytes, than one batch takes: all are decided, in order of arrival."""
+    world.lead("a", {"batch-requests": 50, "batch-bytes": "64kB"})
+    client = world.client()
+    payloads = [client.request([(SET, b"k%03d" % i, b"v" * 3000)]) for i in range(170)]
+    payloads.append(client.request([(SET, b"large", b"v" * 90000)]))
+    verdicts = client.wait(*client.submit_payloads(payloads))
+    assert {v.code for v in verdicts} == {0}
+    stamps = [(v.version, v.a) for v in verdicts]
+    assert stamps == sorted(stamps)
+    assert len({v.version for v in verdicts}) > 3
+
+
+def test_a_request_whose_base_is_larger_than_a_batch(world):
+    """Rule 18: short keys with long values are not all fetched into the leader's memory."""
+    leader = world.lead()
+    client = world.client()
+    world.database.execute("INSERT INTO kv SELECT convert_to(i::text, 'UTF8'), repeat('x', 100000)::bytea"
+                           " FROM generate_series(1, 4000) i")
+    verdict = client.commit([(ADD, b"%d" % i, b"\1") for i in range(1, 4001)], timeout_s=20)
+    assert verdict.code == 2101 and client.commit([(ADD, b"1", b"\1")]).code == 0
+    with open(f"/proc/{leader.process.pid}/status", encoding="ascii") as status:
+        peak_kb = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+    assert peak_kb < 256 * 1024
+
+
+def test_doorbells_are_hints(world):
+    """Without any doorbell requests are found; a flood of them for nothing costs a bounded number of looks."""
+    world.lead()
+    client = world.client()
+    began = time.monotonic()
+    sequence = client.submit([(SET, b"a", b"1")], ring=False)
+    client.wait(sequence)
+    assert time.monotonic() - began < 1.0
+    ring = world.database.connect()
+    scans = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'commit_requests_arrival'"
+    time.sleep(1.2)
+    before = world.database.execute(scans)[0][0]
+    began = time.monotonic()
+    rings = 0
+    while time.monotonic() - began < 2:
+        ring.execute("SELECT pg_notify('verdict_doorbell', '')")
+        ring.execute("SELECT pg_notify('verdict_doorbell', 'some nonsense')")
+        rings += 2
+    ring.close()
+    time.sleep(1.5)
+    looks = world.database.execute(scans)[0][0] - before
+    assert rings > 2000 and looks < 1800, f"{looks} looks for {rings} doorbells in 2 s"
+    assert client.commit([(SET, b"a", b"2")], at=client.snapshot()).code == 0
+
+
+def test_observers_see_batches_and_verdicts(world):
+    world.lead()
+    client = world.client()
+    watch = world.database.connect()
+    watch.execute("LISTEN verdict_verdicts")
+    watch.execute("SELECT pg_notify('verdict_doorbell', 'observe')")
+    time.sleep(0.1)
+    verdict = client.commit([(SET, b"a", b"1")])
+    time.sleep(0.1)
+    heard = []
+    watch.add_notify_handler(lambda n: heard.append(n.payload))
+    watch.execute("SELECT 1")
+    watch.close()
+    assert f"b1 version={verdict.version} requests=1 committed=1 conflict=0 too_old=0 rejected=0" in heard
+    assert any(h.startswith(f"v1 version={verdict.version} {client.reply:016x}:1:0:0") for h in heard)
+
+
+def test_a_client_at_its_limit_waits_and_does_not_wait_for_itself(world):
+    """Rule 15: further requests stay in the queue until an acknowledgement comes, also one that travels alone."""
+    world.lead("a", {"client-limit": 20})
+    client, other = world.client(), world.client()
+    sequences = client.submit_payloads([client.request([(ADD, b"n", le(1))]) for _ in range(30)])
+    client.wait(*sequences[:20])
+    assert other.commit([(SET, b"a", b"1")]).code == 0
+    client.hear(0.3)
+    assert client.get(b"n") == le(20)
+    assert client.look(25)[25][1] == 1
+    client.session.execute("SELECT acknowledge(%s, %s, 20)", (client.id, client.generation))
+    client.wait(*sequences)
+    assert client.get(b"n") == le(30)
+
+
+def test_a_queue_full_of_waiting_requests_stops_nobody_else(world):
+    """More wait than a batch takes; others go past them, and so does a number of the same client that was overtaken."""
+    world.lead("a", {"client-limit": 20, "batch-requests": 50})
+    client, other = world.client(), world.client()
+    late = client.request([(ADD, b"n", le(1))])
+    client.tokens[1] = 77
+    client.sequence = 1
+    client.submit_payloads([client.request([(ADD, b"n", le(1))]) for _ in range(300)])
+    rw.wait_until(lambda: client.hear() or len(client.verdicts) >= 19, "the first ones are not decided")
+    began = time.monotonic()
+    for i in range(20):
+        assert other.commit([(SET, b"a", b"%d" % i)]).code == 0
+        other.acknowledged = other.sequence
+    assert time.monotonic() - began < 2
+    client.resend(1, late)
+    assert client.wait(1)[0].code == 0
+    for _ in range(40):  # what was told is acknowledged, by itself or with the newest request that waits
+        told = 0
+        while told + 1 in client.verdicts:
+            told += 1
+        if told == 301:
+            break
+        if told % 2:
+            client.session.execute("SELECT acknowledge(%s, %s, %s)", (client.id, client.generation, told))
+        else:
+            client.acknowledged = told
+            client.submit([(SET, b"b", b"1")])
+        rw.wait_until(lambda: client.hear() or told + 1 in client.verdicts, "it waits for itself")
+    assert told >= 301
+    assert client.get(b"n") == le(301)
+
+
+@pytest.mark.parametrize("call", ["cancel(%s, %s, 7)", "acknowledge(%s, %s, 1)"])
+def test_a_follower_that_leaves_its_transaction_open(world, call):
+    """Rule 17: the locks of a cancel or an acknowledgement are not kept against the applies of all."""
+    world.lead()
+    client, other = world.client(), world.client()
+    assert client.commit([(SET, b"a", b"1")]).code == 0
+    session = world.database.connect(autocommit=False)
+    session.execute("SET search_path = verdict, pg_temp")
+    session.execute(f"SELECT {call}", (client.id, client.generation))
+    client.acknowledged = 1
+    begun = time.monotonic()
+    client.submit([(SET, b"a", b"2")])
+    while time.monotonic() < begun + 2.5:
+        assert other.commit([(SET, b"b", b"1")], timeout_s=4).code == 0
+    client.wait(2)
+    session.close()
+
+
+def test_acknowledgements_that_ride_along_are_written(world):
+    world.lead()
+    client = world.client()
+    for i in range(10):
+        assert client.commit([(ADD, b"n", le(1))]).code == 0
+        client.acknowledged = i + 1
+    time.sleep(0.3)
+    client.commit([(ADD, b"n", le(1))])
+    rw.wait_until(lambda: client.session.execute("SELECT low_water FROM clients WHERE client = %s", (client.id,)).fetchone()[0]
+                  >= 9 or client.commit([]), "no low-water")
+    assert client.session.execute("SELECT count(*) FROM outcomes WHERE client = %s AND last <= 9", (client.id,)).fetchone()[0] == 0

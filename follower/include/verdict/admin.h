@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* admin.h: looking after a store: create it, see how it is, watch verdicts, hand the office over, tidy up.
+ *
+ * One handle is one schema of one database. Each call waits for its answer and may take as long as the
+ * handle's time-out says; inside it is a loop of its own with one connection, opened when the first call needs
+ * it, kept, and opened anew after a loss. Nothing here is needed in order to use the store.
+ *
+ * A call returns 0 or an error number of verdict.h, and then fills *error, if that is not NULL, with one line
+ * that says what is wrong and one that says what to do: VD_ERROR_CONNECTION_STRING_INVALID (the connection
+ * string, the schema's name, the server refused us, the schema is missing or not of this program's version),
+ * VD_ERROR_TRANSACTION_TIMED_OUT (not reachable, or no answer, in time), VD_ERROR_OPERATION_CANCELLED
+ * (interrupted), VD_ERROR_SQL (the server's message: a privilege, say), VD_ERROR_OUT_OF_MEMORY.
+ *
+ * Threads: one at a time; only vd_admin_interrupt may come from any thread.
+ */
+#ifndef VERDICT_ADMIN_H
+#define VERDICT_ADMIN_H
+
+#include <verdict/verdict.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct vd_admin;
+
+struct vd_admin_error {
+	int code;
+	char message[512]; /* one line, lower case, without a full stop */
+	char hint[256];    /* may be empty */
+};
+
+/* dsn: as for vd_database_open. schema: NULL or "": verdict. timeout_ms: for connecting, and for the answer of
+ * each call; 0: 10,000. Connects to nothing yet. */
+VD_CHECKED int vd_admin_open(const char *dsn, const char *schema, int64_t timeout_ms, struct vd_admin **out,
+	struct vd_admin_error *error);
+VD_PUBLIC void vd_admin_close(struct vd_admin *admin);
+
+/* Any thread: the call under way, or the next one, ends with VD_ERROR_OPERATION_CANCELLED. */
+VD_PUBLIC void vd_admin_interrupt(struct vd_admin *admin);
+
+/* ---- The schema ---- */
+
+/* The number of the newest migration that this library carries. */
+VD_PUBLIC unsigned vd_admin_schema_version(void);
+
+struct vd_admin_migrated {
+	unsigned version; /* the schema's number now */
+	unsigned applied; /* how many migrations this call applied: 0 if it was up to date */
+};
+
+/* Creates the schema if need be, and brings it to vd_admin_schema_version. Forward only, each migration whole
+ * or not at all; several callers take turns. Refuses a schema that is newer, or whose past is not ours. Needs
+ * a role that may create schemas and roles. */
+VD_CHECKED int vd_admin_migrate(
+	struct vd_admin *admin, struct vd_admin_migrated *migrated, struct vd_admin_error *error);
+
+/* 0 if the schema is there and of vd_admin_schema_version. */
+VD_CHECKED int vd_admin_check(struct vd_admin *admin, struct vd_admin_error *error);
+
+/* What an account may do: the roles <schema>_follower, <schema>_resolver, <schema>_observer. */
+enum vd_admin_role {
+	VD_ADMIN_FOLLOWER = 1,
+	VD_ADMIN_RESOLVER = 2,
+	VD_ADMIN_OBSERVER = 4,
+};
+
+/* Makes an account that may log in, or gives the one of that name this password, and makes it a member of the
+ * roles (a sum of enum vd_admin_role). The password leaves this process as a SCRAM verifier only. Needs a role
+ * that may create roles. name: as a schema's, [a-z_][a-z0-9_]{0,39}. */
+VD_CHECKED int vd_admin_account(struct vd_admin *admin, const char *name, const char *password,
+	unsigned roles, struct vd_admin_error *error);
+
+/* ---- How it is ---- */
+
+struct vd_admin_node {
+	char name[64];
+	int64_t up_ms; /* how long its keeper has been connected */
+	bool leads;
+};
+
+struct vd_admin_status {
+	/* The lease. leader is "" if there never was one. serves: held, not released, not expired, and its term is
+	 * the one that the watermark carries. */
+	char leader[64];
+	bool serves;
+	bool released;
+	int64_t epoch;
+	char term[37];
+	int64_t led_ms;        /* since it took office */
+	int64_t lease_left_ms; /* until the lease expires; negative: it did, so long ago */
+	int64_t renewals;
+	/* Where commits stand. */
+	int64_t watermark_version;
+	char watermark_term[37];
+	/* Requests that wait, counted up to 100,000. */
+	int64_t queue;
+	/* What this term has done, as of its last renewal. */
+	int64_t batches;
+	int64_t committed;
+	int64_t conflicts;
+	int64_t too_old;
+	int64_t rejected;
+	/* Of all followers, the age of the oldest snapshot that is open; -1: none is. */
+	int64_t oldest_snapshot_ms;
+	/* The resolvers that are connected, by name. */
+	const struct vd_admin_node *nodes;
+	size_t node_count;
+	/* How full the server's notify queue is, from 0 to 1. */
+	double notify_queue;
+};
+
+/* *status is filled; nodes belong to the handle and live until its next call. */
+VD_CHECKED int vd_admin_status(
+	struct vd_admin *admin, struct vd_admin_status *status, struct vd_admin_error *error);
+
+/* ---- Watching ---- */
+
+enum vd_admin_event_kind {
+	VD_ADMIN_LISTENING, /* it begins, or begins again after a loss: what was between is not seen */
+	VD_ADMIN_BATCH,     /* the watermark moved */
+	VD_ADMIN_VERDICT,   /* one request's verdict */
+	VD_ADMIN_LOST,      /* the connection; text says why. It comes back by itself */
+};
+
+struct vd_admin_event {
+	enum vd_admin_event_kind kind;
+	/* LISTENING: of the watermark; BATCH and VERDICT: of the batch. */
+	int64_t version;
+	/* BATCH: how many, by verdict. more: verdicts of this batch that were not listed. */
+	int64_t requests, committed, conflict, too_old, rejected;
+	/* VERDICT: the follower's reply number and the request's; 0 or an error number; the place among the winners
+	 * of the batch. */
+	uint64_t reply;
+	int64_t sequence;
+	int code;
+	int order;
+	const char *text;
+};
+
+/* Calls back for every event, on this thread, until the callback returns false (then it returns 0), or it is
+ * interrupted, or the first connection fails. Notifications are hints: anyone may send them, what cannot be
+ * read is passed over, and none is promised to arrive. */
+VD_CHECKED int vd_admin_observe(struct vd_admin *admin,
+	bool (*on_event)(const struct vd_admin_event *event, void *arg), void *arg, struct vd_admin_error *error);
+
+/* ---- Looking after ---- */
+
+/* Forgets the registrations, outcomes and tombstones of clients that were not seen for so long. What they
+ * still send is refused afterwards, never applied. Needs the resolver's role. */
+VD_CHECKED int vd_admin_purge(
+	struct vd_admin *admin, int64_t age_ms, int64_t *clients, struct vd_admin_error *error);
+
+/* Releases the leader's lease and wakes the candidates; returns when another term serves, with that leader's
+ * name (which may be the same node's). VD_ERROR_CLIENT_INVALID_OPERATION if nobody leads. Needs the resolver's
+ * role. */
+VD_CHECKED int vd_admin_hand_over(struct vd_admin *admin, char leader[64], struct vd_admin_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verdict.h: transactions on an ordered key-value store that lives in one PostgreSQL. All that users need.
+ *
+ * The model is FoundationDB's (API version 730): a transaction reads one snapshot, collects writes, and
+ * commits them if nothing that it read has changed since. Keys and values are byte strings; keys are ordered
+ * by memcmp, shorter first. Error numbers are FoundationDB's; those from 7001 on are ours.
+ *
+ * Asynchronous calls return a future. A future is never NULL but without memory, and every call accepts NULL
+ * as a future that ended with VD_ERROR_OUT_OF_MEMORY. What a getter returns is borrowed from the future and
+ * lives until the future is freed; what comes through `**out` is the caller's to close or free. Sizes are in
+ * bytes, times in milliseconds.
+ *
+ * Threads: a database opened with a base of NULL has a loop thread of its own. Then every call may come from
+ * any thread, callbacks run on the loop thread, and waiting inside a callback is
+ * VD_ERROR_CLIENT_INVALID_OPERATION. A database opened on the caller's event_base belongs to the thread that
+ * runs it: all calls come from there, and waiting is VD_ERROR_CLIENT_INVALID_OPERATION. After a fork() an
+ * open database is unusable in the child (2000): open another.
+ */
+#ifndef VERDICT_VERDICT_H
+#define VERDICT_VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define VD_PUBLIC  __attribute__((visibility("default")))
+#define VD_CHECKED __attribute__((visibility("default"), warn_unused_result))
+#else
+#define VD_PUBLIC
+#define VD_CHECKED
+#endif
+
+struct event_base;
+struct vd_database;
+struct vd_transaction;
+struct vd_future;
+
+/* "0.1.0" */
+VD_PUBLIC const char *vd_version(void);
+
+/* ---- Errors
+ * --------------------------------------------------------------------------------------------------- */
+
+enum vd_error_code {
+	VD_ERROR_NONE = 0,
+	VD_ERROR_TRANSACTION_TOO_OLD = 1007,
+	VD_ERROR_FUTURE_VERSION = 1009,
+	VD_ERROR_NOT_COMMITTED = 1020,
+	VD_ERROR_COMMIT_UNKNOWN_RESULT = 1021,
+	VD_ERROR_TRANSACTION_CANCELLED = 1025,
+	VD_ERROR_TRANSACTION_TIMED_OUT = 1031,
+	VD_ERROR_TOO_MANY_WATCHES = 1032,
+	VD_ERROR_WATCHES_DISABLED = 1034,
+	VD_ERROR_ACCESSED_UNREADABLE = 1036,
+	VD_ERROR_PROCESS_BEHIND = 1037,
+	VD_ERROR_DATABASE_LOCKED = 1038,
+	VD_ERROR_CLUSTER_VERSION_CHANGED = 1039,
+	VD_ERROR_OPERATION_CANCELLED = 1101,
+	VD_ERROR_PLATFORM = 1500,
+	VD_ERROR_OUT_OF_MEMORY = 1501,
+	VD_ERROR_CLIENT_INVALID_OPERATION = 2000,
+	VD_ERROR_COMMIT_READ_INCOMPLETE = 2002,
+	VD_ERROR_KEY_OUTSIDE_LEGAL_RANGE = 2004,
+	VD_ERROR_INVERTED_RANGE = 2005,
+	VD_ERROR_INVALID_OPTION_VALUE = 2006,
+	VD_ERROR_INVALID_OPTION = 2007,
+	VD_ERROR_READ_VERSION_ALREADY_SET = 2010,
+	VD_ERROR_VERSION_INVALID = 2011,
+	VD_ERROR_RANGE_LIMITS_INVALID = 2012,
+	VD_ERROR_USED_DURING_COMMIT = 2017,
+	VD_ERROR_INVALID_MUTATION_TYPE = 2018,
+	VD_ERROR_TRANSACTION_INVALID_VERSION = 2020,
+	VD_ERROR_NO_COMMIT_VERSION = 2021,
+	VD_ERROR_TRANSACTION_TOO_LARGE = 2101,
+	VD_ERROR_KEY_TOO_LARGE = 2102,
+	VD_ERROR_VALUE_TOO_LARGE = 2103,
+	VD_ERROR_CONNECTION_STRING_INVALID = 2104,
+	VD_ERROR_EXACT_MODE_WITHOUT_LIMITS = 2210,
+	VD_ERROR_PRECONDITION_FAILED = 7001,
+	VD_ERROR_SQL = 7002,
+	VD_ERROR_OVERLOADED = 7003,
+	VD_ERROR_CLEAR_TOO_LARGE = 7004,
+	VD_ERROR_UNKNOWN_CLIENT = 7005,
+};
+
+enum vd_error_predicate {
+	VD_ERROR_IS_RETRYABLE = 50000,
+	VD_ERROR_IS_MAYBE_COMMITTED = 50001,
+	VD_ERROR_IS_RETRYABLE_NOT_COMMITTED = 50002,
+};
+
+/* "not_committed", and one sentence for people. For a number that is not known: "unknown_error". Never NULL.
+ */
+VD_PUBLIC const char *vd_error_name(int code);
+VD_PUBLIC const char *vd_error_text(int code);
+VD_PUBLIC bool vd_error_is(enum vd_error_predicate predicate, int code);
+
+/* ---- Database
+ * ------------------------------------------------------------------------------------------------- */
+
+struct vd_option {
+	const char *name;
+	const char *value;
+};
+
+/* Opens a database and returns at once; the connections are made (and, whenever they are lost, made again) in
+ * the background. Transactions may begin right away: they wait for it, until their time-out.
+ *
+ * base: the caller's loop, or NULL for a loop thread of the library's own. dsn: a libpq connection string or
+ * URI; NULL or "": libpq's own environment variables; several hosts are tried in turn for the one that takes
+ * writes. options: `count` pairs of
+ *   schema              which schema (verdict)
+ *   max_connections     connections that read and submit, from 2 (3); the inbox is one more
+ *   connect_timeout     how long vd_database_ready waits for a first connection, ms (10000)
+ *   max_in_flight       commits submitted and not yet decided (20000); above it they wait in the library
+ *   transaction_timeout, transaction_retry_limit, transaction_max_retry_delay, transaction_size_limit
+ *                       defaults of the transactions' options
+ *   key_limit, value_limit
+ *                       the limits that this store was set up with (2048, 100000)
+ *   application_name    how pg_stat_activity names us (verdict-follower/<schema>)
+ * Returns 0, 2104 (a connection string that cannot be parsed), 2007 (unknown option), 2006 (its value) or
+ * 1501; *out is set only with 0. If message is not NULL it receives one line that says what is wrong (at most
+ * message_size bytes). */
+VD_CHECKED int vd_database_open(struct event_base *base, const char *dsn, const struct vd_option *options,
+	size_t count, struct vd_database **out, char *message, size_t message_size);
+
+/* Ends when the database can be used (connected, schema checked, registered, replies proven to arrive), or
+ * with an error and its text: 2104 if the server refused us or the schema is not there, 1031 if it was not
+ * reachable within connect_timeout, 1101 if it was closed meanwhile. An error is not the end of the database:
+ * it goes on trying, and this may be asked again. */
+VD_CHECKED struct vd_future *vd_database_ready(struct vd_database *database);
+
+/* Closes: open transactions are cancelled, submitted commits are first decided or given up (at most 5 s; then
+ * 1021). callback, if not NULL, runs when all is freed; on the caller's base it runs on the loop, so the base
+ * must outlive it. With a loop thread of the library's own and no callback, returns when all is freed (but
+ * from inside a callback at once). The pointer is gone with this call; transactions and futures are still to
+ * be freed, before or after. In the child of a fork it does nothing: the connections are the parent's. */
+VD_PUBLIC void vd_database_close(struct vd_database *database, void (*callback)(void *arg), void *arg);
+
+/* ---- Futures
+ * -------------------------------------------------------------------------------------------------- */
+
+/* Calls back exactly once when the future has ended, on the loop, never from inside this call; also if it has
+ * ended already. At most one callback a future. A future that is freed first does not call back; nor does one
+ * that is asked when its database is closed and gone. */
+VD_PUBLIC void vd_future_on_ready(
+	struct vd_future *future, void (*callback)(struct vd_future *future, void *arg), void *arg);
+
+/* Waits for the end; returns vd_future_error. 2000 on a caller's loop, or inside a callback. */
+VD_PUBLIC int vd_future_wait(struct vd_future *future);
+VD_PUBLIC bool vd_future_is_ready(const struct vd_future *future);
+/* Gives up: the future ends with 1101, unless it has ended. That of a commit that was submitted ends with what
+ * the database decides. */
+VD_PUBLIC void vd_future_cancel(struct vd_future *future);
+/* Freed at any time: what it waits for goes on. */
+VD_PUBLIC void vd_future_free(struct vd_future *future);
+
+/* 0, or the number of the error that it ended with; 2000 while it has not ended. */
+VD_CHECKED int vd_future_error(const struct vd_future *future);
+/* What the error means here: names the key, the server's message. Never NULL. */
+VD_PUBLIC const char *vd_future_message(const struct vd_future *future);
+
+/* Getters return vd_future_error, or 2000 for a future of another kind; the rest is set only with 0. */
+VD_CHECKED int vd_future_get_version(const struct vd_future *future, int64_t *version);
+VD_CHECKED int vd_future_get_value(
+	const struct vd_future *future, bool *present, const uint8_t **value, size_t *value_size);
+VD_CHECKED int vd_future_get_key(const struct vd_future *future, const uint8_t **key, size_t *key_size);
+struct vd_row {
+	const uint8_t *key;
+	size_t key_size;
+	const uint8_t *value;
+	size_t value_size;
+};
+VD_CHECKED int vd_future_get_rows(
+	const struct vd_future *future, const struct vd_row **rows, size_t *count, bool *more);
+
+/* ---- Transactions
+ * --------------------------------------------------------------------------------------------- */
+
+/* *out stays good until it is freed, over any number of resets. */
+VD_CHECKED int vd_transaction_new(struct vd_database *database, struct vd_transaction **out);
+/* Legal at any time: futures outstanding end with 1025 (that of a submitted commit once it is decided). */
+VD_PUBLIC void vd_transaction_free(struct vd_transaction *transaction);
+/* As new, but for the options. */
+VD_PUBLIC void vd_transaction_reset(struct vd_transaction *transaction);
+/* Ends all outstanding futures with 1025, and all that follow until reset. */
+VD_PUBLIC void vd_transaction_cancel(struct vd_transaction *transaction);
+
+/* Options: timeout, retry_limit, max_retry_delay, size_limit (numbers); next_write_no_write_conflict_range,
+ * snapshot_ryw_enable, snapshot_ryw_disable, read_your_writes_disable, bypass_unreadable, read_system_keys (no
+ * value: NULL). 2007, 2006, 2000 at once. */
+VD_CHECKED int vd_transaction_set_option(
+	struct vd_transaction *transaction, const char *name, const char *value);
+
+/* Says at which version the transaction has read, elsewhere or earlier: its conflict ranges are judged from there. A
+ * snapshot of that version is not held any more, so reads end with 1007. The leader answers 1007 for a version that is
+ * older than what it remembers, and 1009 for one above the newest. 2010 if the transaction has read or set one already,
+ * 2011 if it is not above 0, 2000 before the database is ready. */
+VD_CHECKED int vd_transaction_set_read_version(struct vd_transaction *transaction, int64_t version);
+
+VD_CHECKED struct vd_future *vd_transaction_get_read_version(struct vd_transaction *transaction);
+
+/* The value of a key as this transaction sees it. A snapshot read adds no read conflict. */
+VD_CHECKED struct vd_future *vd_transaction_get(
+	struct vd_transaction *transaction, const void *key, size_t key_size, bool snapshot);
+
+/* A key by its place: the last key < key (<= key if or_equal), then offset keys forward (backward if
+ * negative). Off the front is "", off the end "\xff". */
+struct vd_selector {
+	const void *key;
+	size_t key_size;
+	bool or_equal;
+	int offset;
+};
+static inline struct vd_selector vd_last_less_than(const void *key, size_t key_size)
+{
+	struct vd_selector selector = { key, key_size, false, 0 };
+	return selector;
+}
+static inline struct vd_selector vd_last_less_or_equal(const void *key, size_t key_size)
+{
+	struct vd_selector selector = { key, key_size, true, 0 };
+	return selector;
+}
+static inline struct vd_selector vd_first_greater_than(const void *key, size_t key_size)
+{
+	struct vd_selector selector = { key, key_size, true, 1 };
+	return selector;
+}
+static inline struct vd_selector vd_first_greater_or_equal(const void *key, size_t key_size)
+{
+	struct vd_selector selector = { key, key_size, false, 1 };
+	return selector;
+}
+
+VD_CHECKED struct vd_future *vd_transaction_get_key(
+	struct vd_transaction *transaction, const struct vd_selector *selector, bool snapshot);
+
+/* How much of a range comes at a time. */
+enum vd_streaming_mode {
+	VD_STREAMING_WANT_ALL = -2,
+	VD_STREAMING_ITERATOR = -1,
+	VD_STREAMING_EXACT = 0,
+	VD_STREAMING_SMALL = 1,
+	VD_STREAMING_MEDIUM = 2,
+	VD_STREAMING_LARGE = 3,
+	VD_STREAMING_SERIAL = 4,
+};
+
+struct vd_range_options {
+	int limit;        /* rows; 0: no limit */
+	int target_bytes; /* 0: no limit beyond the mode's */
+	enum vd_streaming_mode mode;
+	int iteration; /* with VD_STREAMING_ITERATOR: 1, 2, 3 … */
+	bool snapshot;
+	bool reverse; /* the last rows first */
+};
+
+/* The rows from begin (inclusive) to end (exclusive). options may be NULL: want_all, no limit. */
+VD_CHECKED struct vd_future *vd_transaction_get_range(struct vd_transaction *transaction,
+	const struct vd_selector *begin, const struct vd_selector *end, const struct vd_range_options *options);
+
+/* Writes return nothing: the first error (2004, 2005, 2018, 2000, 2102, 2103) is kept, makes later writes do
+ * nothing, and surfaces at the next call that can fail. */
+VD_PUBLIC void vd_transaction_set(struct vd_transaction *transaction, const void *key, size_t key_size,
+	const void *value, size_t value_size);
+VD_PUBLIC void vd_transaction_clear(struct vd_transaction *transaction, const void *key, size_t key_size);
+VD_PUBLIC void vd_transaction_clear_range(struct vd_transaction *transaction, const void *begin,
+	size_t begin_size, const void *end, size_t end_size);
+
+enum vd_mutation_type {
+	VD_MUTATION_ADD = 2,
+	VD_MUTATION_BIT_AND = 6,
+	VD_MUTATION_BIT_OR = 7,
+	VD_MUTATION_BIT_XOR = 8,
+	VD_MUTATION_APPEND_IF_FITS = 9,
+	VD_MUTATION_MAX = 12,
+	VD_MUTATION_MIN = 13,
+	VD_MUTATION_SET_VERSIONSTAMPED_KEY = 14,
+	VD_MUTATION_SET_VERSIONSTAMPED_VALUE = 15,
+	VD_MUTATION_BYTE_MIN = 16,
+	VD_MUTATION_BYTE_MAX = 17,
+	VD_MUTATION_COMPARE_AND_CLEAR = 20,
+};
+VD_PUBLIC void vd_transaction_atomic_op(struct vd_transaction *transaction, enum vd_mutation_type type,
+	const void *key, size_t key_size, const void *operand, size_t operand_size);
+
+enum vd_conflict_range_type {
+	VD_CONFLICT_RANGE_READ = 0,
+	VD_CONFLICT_RANGE_WRITE = 1,
+};
+VD_CHECKED int vd_transaction_add_conflict_range(struct vd_transaction *transaction, const void *begin,
+	size_t begin_size, const void *end, size_t end_size, enum vd_conflict_range_type type);
+
+/* Commits. Ends with 0 (committed), 1020 (conflict), 1007 (too old), 1021 (the database stayed unreachable,
+ * so that the outcome is not known), or the reason of a refusal. A transaction that wrote nothing succeeds
+ * without a round trip. */
+VD_CHECKED struct vd_future *vd_transaction_commit(struct vd_transaction *transaction);
+
+/* After a commit. −1 for a transaction that wrote nothing; 2000 before. */
+VD_CHECKED int vd_transaction_get_committed_version(
+	const struct vd_transaction *transaction, int64_t *version);
+/* The place among the commits of that version. */
+VD_CHECKED int vd_transaction_get_committed_order(const struct vd_transaction *transaction, int *order);
+/* To be asked before the commit; ends with it. A key of 10 bytes (vd_future_get_key). 2021 for a transaction
+ * that wrote nothing, 2020 if the commit failed. */
+VD_CHECKED struct vd_future *vd_transaction_get_versionstamp(struct vd_transaction *transaction);
+
+/* After a commit that ended with 1020: what it lost to. The range that it read and that was written, and at
+ * which version. Borrowed until the next call on the transaction. 2000 if there is none. */
+VD_CHECKED int vd_transaction_get_conflict(const struct vd_transaction *transaction, const uint8_t **begin,
+	size_t *begin_size, const uint8_t **end, size_t *end_size, int64_t *version);
+
+VD_CHECKED int vd_transaction_get_approximate_size(const struct vd_transaction *transaction, int64_t *size);
+
+/* Decides whether to try again after an error: waits (10 ms doubling to max_retry_delay, times a random
+ * factor), resets the transaction and ends with 0; or ends with the error, and the transaction is cancelled
+ * until reset. */
+VD_CHECKED struct vd_future *vd_transaction_on_error(struct vd_transaction *transaction, int code);
+
+/* ---- The retry loop
+ * ------------------------------------------------------------------------------------------- */
+
+/* Calls body with a fresh transaction, commits, and does so again after each error that may be tried again.
+ * body returns 0 to commit, or an error number: that of a failed future, which is treated as on_error does,
+ * or a number of its own (negative) that ends the loop. It runs on the calling thread, may wait, and may run
+ * many times. Returns 0 or the error that ended it; committed_version may be NULL. Only with a loop thread of
+ * the library's own (else 2000). */
+VD_CHECKED int vd_database_run(struct vd_database *database,
+	int (*body)(struct vd_transaction *transaction, void *arg), void *arg, int64_t *committed_version);
+
+/* The same without waiting: body starts its work and returns a future that ends when the body is done (NULL:
+ * at once). The future returned ends with the version of the commit, as vd_future_get_version gives it. */
+VD_CHECKED struct vd_future *vd_database_run_async(struct vd_database *database,
+	struct vd_future *(*body)(struct vd_transaction *transaction, void *arg), void *arg);
+
+/* A future for bodies and callers that compose: ended by vd_future_end, with an error number or 0. */
+VD_CHECKED struct vd_future *vd_future_new(struct vd_database *database);
+VD_PUBLIC void vd_future_end(struct vd_future *future, int code);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "follower/read.h"
+
+#include "common/base/codes.h"
+#include "follower/submission.h"
+
+#include <stdlib.h>
+
+void *vd_read_new(struct vd_transaction *transaction, size_t size, enum vd_future_kind kind, bool snapshot,
+	void (*free_read)(struct vd_read *read), struct vd_future **future)
+{
+	struct vd_read *read = calloc(1, size);
+	*future = read == NULL ? NULL : vd_future_make(transaction->guard, kind);
+	if (*future == NULL) {
+		free(read);
+		return NULL;
+	}
+	read->transaction = transaction;
+	read->future = *future;
+	read->position = transaction->mutations.count;
+	read->is_snapshot = snapshot;
+	read->sees_writes = vd_transaction_view(transaction, snapshot) != NULL;
+	read->free = free_read;
+	transaction->is_used = true;
+	TAILQ_INSERT_TAIL(&transaction->reading, read, link);
+	return read;
+}
+
+int vd_read_join(struct vd_transaction *transaction, const char **message)
+{
+	struct vd_member *member = &transaction->member;
+	*message = member->message;
+	if (member->code != 0)
+		return member->code;
+	if (member->snapshot != NULL)
+		return 0;
+	return vd_member_join(transaction->database->snapshots, member) ? 0 : VD_CODE_NO_MEMORY;
+}
+
+static void read_close(struct vd_read *read, int code, const char *message)
+{
+	TAILQ_REMOVE(&read->transaction->reading, read, link);
+	if (read->fetch != NULL)
+		vd_fetch_cancel(read->fetch);
+	vd_future_finish(read->future, code, message);
+	read->free(read);
+}
+
+void vd_read_end(struct vd_read *read, int code, const char *message)
+{
+	struct vd_transaction *transaction = read->transaction;
+	struct vd_fault fault = { 0 };
+	/* the message may be the read's own */
+	vd_fault_set(&fault, code, "%s", message == NULL ? "" : message);
+	read_close(read, code, fault.message);
+	vd_submission_read_ended(transaction, &fault);
+}
+
+void vd_reads_end(struct vd_transaction *transaction, int code)
+{
+	struct vd_read *read;
+	while ((read = TAILQ_FIRST(&transaction->reading)) != NULL)
+		read_close(read, code, NULL);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "follower/submission.h"
+
+#include "common/base/codes.h"
+#include "common/kv/codec.h"
+#include "follower/commit/commit.h"
+#include "follower/read.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct vd_submission {
+	struct vd_transaction *transaction; /* NULL: abandoned */
+	struct vd_future *future;
+	struct {
+		VD_VECTOR(struct vd_future *);
+	} stamps;
+	struct vd_commit *commit; /* NULL: not yet with the committer */
+	struct vd_fetch *fetch;   /* of a version */
+	struct vd_fault read_fault;
+	int give_up_code;             /* 0: nobody has given up */
+	const struct vd_range *reads; /* as submitted; the transaction's */
+	size_t read_count;
+};
+
+/* ---- the end ---- */
+
+static void stamps_end(struct vd_submission *submission, int code, const struct vd_bytes *stamp)
+{
+	for (size_t i = 0; i < submission->stamps.count; i++) {
+		struct vd_future *future = submission->stamps.items[i];
+		if (code == 0 && !vd_future_set_key(future, *stamp))
+			vd_future_finish(future, VD_CODE_NO_MEMORY, NULL);
+		else
+			vd_future_finish(future, code, NULL);
+	}
+	vd_vector_fini(&submission->stamps);
+}
+
+static void submission_end(struct vd_submission *submission, int code, const char *message)
+{
+	struct vd_transaction *transaction = submission->transaction;
+	if (submission->fetch != NULL)
+		vd_fetch_cancel(submission->fetch);
+	if (transaction != NULL) {
+		transaction->submission = NULL;
+		vd_member_leave(&transaction->member);
+	}
+	vd_future_finish(submission->future, code, message);
+	free(submission);
+}
+
+static void submission_fail(struct vd_submission *submission, int code, const char *message)
+{
+	bool is_abandoned = code == VD_CODE_TRANSACTION_CANCELLED || code == VD_CODE_TRANSACTION_TIMED_OUT;
+	stamps_end(submission, is_abandoned ? code : VD_CODE_TRANSACTION_INVALID_VERSION, NULL);
+	submission_end(submission, code, message);
+}
+
+/* Nothing written: nothing to be decided. */
+static void submission_end_read_only(struct vd_submission *submission)
+{
+	struct vd_transaction *transaction = submission->transaction;
+	transaction->is_committed = true;
+	transaction->committed_version = -1;
+	transaction->committed_order = 0;
+	stamps_end(submission, VD_CODE_NO_COMMIT_VERSION, NULL);
+	submission_end(submission, 0, NULL);
+}
+
+static void keep_conflict(struct vd_submission *submission, const struct vd_verdict *verdict)
+{
+	struct vd_transaction *transaction = submission->transaction;
+	if (transaction == NULL || verdict->conflict_range >= submission->read_count)
+		return;
+	transaction->has_conflict = true;
+	transaction->conflict = submission->reads[verdict->conflict_range];
+	transaction->conflict_version = (int64_t)verdict->conflict_version;
+}
+
+static void on_verdict(void *arg, const struct vd_verdict *verdict)
+{
+	struct vd_submission *submission = arg;
+	struct vd_transaction *transaction = submission->transaction;
+	submission->commit = NULL;
+	if (verdict->code == 0) {
+		uint8_t bytes[VD_STAMP_BYTES];
+		struct vd_bytes stamp = vd_bytes_of(bytes, sizeof bytes);
+		vd_stamp_write((struct vd_stamp){ verdict->version, verdict->order }, bytes);
+		if (transaction != NULL) {
+			transaction->is_committed = true;
+			transaction->committed_version = (int64_t)verdict->version;
+			transaction->committed_order = verdict->order;
+		}
+		stamps_end(submission, 0, &stamp);
+		submission_end(submission, 0, NULL);
+		return;
+	}
+	if (verdict->code == VD_CODE_NOT_COMMITTED)
+		keep_conflict(submission, verdict);
+	bool is_given_up = verdict->code == VD_CODE_TRANSACTION_CANCELLED && submission->give_up_code != 0;
+	submission_fail(submission, is_given_up ? submission->give_up_code : verdict->code, verdict->message);
+}
+
+/* ---- on the way ---- */
+
+/* The request; all its memory is the transaction's. */
+static int request_of(struct vd_submission *submission, struct vd_request *request, struct vd_fault *fault)
+{
+	struct vd_transaction *transaction = submission->transaction;
+	size_t size = transaction->mutation_bytes + transaction->reads.bytes + transaction->writes.bytes;
+	size_t limit = (size_t)transaction->options.size_limit_bytes;
+	if (size > limit)
+		return vd_fault_set(fault, VD_CODE_TRANSACTION_TOO_LARGE,
+			"the transaction has %zu bytes of mutations and conflict ranges, %zu are allowed", size, limit);
+	if (!vd_conflicts_list(&transaction->reads, &request->reads) ||
+		!vd_conflicts_list(&transaction->writes, &request->writes))
+		return vd_fault_set(fault, VD_CODE_TRANSACTION_TOO_LARGE, "%s", "");
+	request->read_count = vd_conflicts_count(&transaction->reads);
+	request->write_count = vd_conflicts_count(&transaction->writes);
+	request->mutations = transaction->mutations.items;
+	request->mutation_count = transaction->mutations.count;
+	submission->reads = request->reads;
+	submission->read_count = request->read_count;
+	/* without a read of its own it carries the newest pair that is known here */
+	bool is_own = transaction->member.has_version;
+	const struct vd_newest *newest = &transaction->database->newest;
+	memcpy(request->read_term, is_own ? transaction->member.term : newest->term, VD_TERM_BYTES);
+	request->read_version = is_own ? transaction->member.version : newest->version;
+	return 0;
+}
+
+static void submit(struct vd_submission *submission)
+{
+	struct vd_transaction *transaction = submission->transaction;
+	struct vd_request request = { 0 };
+	struct vd_fault fault = { 0 };
+	struct vd_bytes payload;
+	vd_member_leave(&transaction->member);
+	if (request_of(submission, &request, &fault) != 0) {
+		submission_fail(submission, fault.code, fault.message);
+		return;
+	}
+	struct vd_arena scratch;
+	vd_arena_init(&scratch, SIZE_MAX);
+	if (vd_request_encode(&scratch, &request, &payload))
+		submission->commit = vd_commit_submit(transaction->database, payload, on_verdict, submission);
+	vd_arena_fini(&scratch);
+	if (submission->commit == NULL)
+		submission_fail(submission, VD_CODE_NO_MEMORY, "no memory for the commit");
+}
+
+static void on_version(void *arg, const struct vd_fetched *fetched)
+{
+	struct vd_submission *submission = arg;
+	submission->fetch = NULL;
+	if (submission->give_up_code != 0)
+		submission_fail(submission, submission->give_up_code, NULL);
+	else if (fetched->code != 0)
+		submission_fail(submission, fetched->code, fetched->message);
+	else
+		submit(submission);
+}
+
+static void take_version(struct vd_submission *submission)
+{
+	struct vd_transaction *transaction = submission->transaction;
+	const char *message;
+	int code = vd_read_join(transaction, &message);
+	if (code == 0 &&
+		(submission->fetch = vd_fetch_version(&transaction->member, on_version, submission)) == NULL)
+		code = VD_CODE_NO_MEMORY;
+	if (code != 0)
+		submission_fail(submission, code, message);
+}
+
+static void submission_resume(struct vd_submission *submission)
+{
+	struct vd_transaction *transaction = submission->transaction;
+	if (!TAILQ_EMPTY(&transaction->reading))
+		return;
+	const struct vd_member *member = &transaction->member;
+	bool writes = transaction->mutations.count > 0 || vd_conflicts_count(&transaction->writes) > 0;
+	/* what must not be older than the transaction, and what the database has not been asked for yet */
+	bool needs_version = vd_conflicts_count(&transaction->reads) > 0 || !transaction->database->newest.known;
+	if (submission->give_up_code != 0)
+		submission_fail(submission, submission->give_up_code, NULL);
+	else if (submission->read_fault.code != 0)
+		submission_fail(submission, submission->read_fault.code, submission->read_fault.message);
+	else if (member->is_lost)
+		submission_fail(submission, member->code, member->message);
+	else if (!writes)
+		submission_end_read_only(submission);
+	else if (needs_version && !member->has_version)
+		take_version(submission);
+	else
+		submit(submission);
+}
+
+void vd_submission_read_ended(struct vd_transaction *transaction, const struct vd_fault *fault)
+{
+	struct vd_submission *submission = transaction->submission;
+	if (submission == NULL || submission->commit != NULL || submission->fetch != NULL)
+		return;
+	if (fault->code != 0 && submission->read_fault.code == 0)
+		submission->read_fault = *fault;
+	submission_resume(submission);
+}
+
+/* ---- giving up ---- */
+
+static void give_up(struct vd_submission *submission, int code)
+{
+	if (submission->commit == NULL) {
+		submission_fail(submission, code, NULL);
+		return;
+	}
+	if (submission->give_up_code != 0)
+		return; /* it is given up already */
+	submission->give_up_code = code;
+	vd_commit_give_up(submission->commit);
+}
+
+void vd_submission_give_up(struct vd_transaction *transaction, int code)
+{
+	if (transaction->submission != NULL)
+		give_up(transaction->submission, code);
+}
+
+void vd_submission_abandon(struct vd_transaction *transaction, int code)
+{
+	struct vd_submission *submission = transaction->submission;
+	if (submission == NULL)
+		return;
+	if (submission->commit != NULL) {
+		submission->transaction = NULL;
+		transaction->submission = NULL;
+	}
+	give_up(submission, code);
+}
+
+/* The user cancels the future. What was submitted is decided first. */
+static bool on_cancel(void *arg)
+{
+	struct vd_submission *submission = arg;
+	if (submission->give_up_code == 0)
+		submission->give_up_code = VD_CODE_OPERATION_CANCELLED;
+	if (submission->commit == NULL)
+		return true; /* and it ends before it is submitted */
+	vd_commit_give_up(submission->commit);
+	return false;
+}
+
+/* ---- the public calls ---- */
+
+static struct vd_future *commit(struct vd_transaction *transaction)
+{
+	struct vd_fault fault = { 0 };
+	if (vd_transaction_check(transaction, &fault) != 0)
+		return vd_transaction_failed(transaction, &fault);
+	struct vd_submission *submission = calloc(1, sizeof *submission);
+	struct vd_future *future =
+		submission == NULL ? NULL : vd_future_make(transaction->guard, VD_FUTURE_NOTHING);
+	if (future == NULL) {
+		free(submission);
+		return NULL;
+	}
+	submission->transaction = transaction;
+	submission->future = future;
+	submission->stamps.items = transaction->stamps.items;
+	submission->stamps.count = transaction->stamps.count;
+	submission->stamps.capacity = transaction->stamps.capacity;
+	memset(&transaction->stamps, 0, sizeof transaction->stamps);
+	transaction->submission = submission;
+	transaction->is_committing = true;
+	vd_future_on_cancel(future, on_cancel, submission);
+	submission_resume(submission);
+	return future;
+}
+
+struct vd_future *vd_transaction_commit(struct vd_transaction *transaction)
+{
+	if (vd_guard_enter(transaction->guard) != 0)
+		return vd_transaction_forked(transaction);
+	struct vd_future *future = commit(transaction);
+	vd_guard_leave(transaction->guard);
+	return future;
+}
+
+static struct vd_future *get_versionstamp(struct vd_transaction *transaction)
+{
+	struct vd_fault fault = { 0 };
+	if (vd_transaction_check(transaction, &fault) != 0)
+		return vd_transaction_failed(transaction, &fault);
+	struct vd_future *future = vd_future_make(transaction->guard, VD_FUTURE_KEY);
+	if (future != NULL && !vd_vector_push(&transaction->stamps, future))
+		vd_future_finish(future, VD_CODE_NO_MEMORY, NULL);
+	return future;
+}
+
+struct vd_future *vd_transaction_get_versionstamp(struct vd_transaction *transaction)
+{
+	if (vd_guard_enter(transaction->guard) != 0)
+		return vd_transaction_forked(transaction);
+	struct vd_future *future = get_versionstamp(transaction);
+	vd_guard_leave(transaction->guard);
+	return future;
+}

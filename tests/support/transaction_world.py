@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The public header for tests: Worker runs transaction_driver.c; Transaction and Future are its numbers, with Python's manners."""
+import queue
+import subprocess
+import threading
+import time
+
+ADD, AND, OR, XOR, APPEND, MAX, MIN = 2, 6, 7, 8, 9, 12, 13
+STAMPED_KEY, STAMPED_VALUE, BYTE_MIN, BYTE_MAX, COMPARE_AND_CLEAR = 14, 15, 16, 17, 20
+WANT_ALL, ITERATOR, EXACT, SMALL, MEDIUM, LARGE, SERIAL = -2, -1, 0, 1, 2, 3, 4
+
+
+def text(data):
+    return data.hex() or "-"
+
+
+def data(word):
+    return b"" if word == "-" else bytes.fromhex(word)
+
+
+class Failed(Exception):
+    def __init__(self, code, message=""):
+        super().__init__(f"{code} {message}")
+        self.code, self.message = code, message
+
+
+def wait_until(condition, what, timeout_s=15):
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, f"not in {timeout_s} s: {what}"
+        time.sleep(0.01)
+
+
+class Worker:
+    """One process with one open database."""
+
+    def __init__(self, program, dsn, **options):
+        command = [program("tests/integration/transaction_driver"), dsn, *(f"{k}={v}" for k, v in options.items())]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.lines = queue.Queue()
+        self.numbers = {"transaction": [], "future": []}
+        self.next = {"transaction": 0, "future": 0}
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        self.opening = self.lines.get(timeout=30)
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+        self.lines.put(None)
+
+    def number(self, kind):
+        if self.numbers[kind]:
+            return self.numbers[kind].pop()
+        self.next[kind] += 1
+        return self.next[kind]
+
+    def order(self, *words):
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+
+    def flush(self):
+        """Orders wait for the next question otherwise."""
+        self.process.stdin.flush()
+
+    def ask(self, *words, timeout_s=30):
+        self.order(*words)
+        self.flush()
+        return self.answer(words[0], timeout_s)
+
+    def answer(self, word, timeout_s=30):
+        line = self.lines.get(timeout=timeout_s)
+        assert line is not None and line.split(" ")[0] == word, line
+        return line[len(word) + 1:]
+
+    def transaction(self, **options):
+        made = Transaction(self)
+        for name, value in options.items():
+            assert made.option(name, value) == 0
+        return made
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.stdin.write("close\n")
+            self.process.stdin.flush()
+            assert self.lines.get(timeout=20) == "closed"
+            self.process.wait(20)
+        self.reader.join(5)
+        self.process.stdin.close()
+        assert self.process.returncode == 0, self.process.returncode
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Future:
+    def __init__(self, worker):
+        self.worker = worker
+        self.number = worker.number("future")
+
+    def wait(self, timeout_s=30):
+        """What it holds: bytes or None, (rows, more), an int, True. Raises Failed. Once."""
+        self.worker.order("wait", self.number)
+        self.worker.flush()
+        return self.take(timeout_s)
+
+    def take(self, timeout_s=30):
+        """The answer of a wait that was ordered before."""
+        words = self.worker.answer("wait", timeout_s).split(" ")
+        self.worker.numbers["future"].append(self.number)
+        if words[0] != "0":
+            raise Failed(int(words[0]), " ".join(words[1:]))
+        kind, rest = words[1], words[2:]
+        if kind == "rows":
+            cells = [data(w) for w in rest[1:]]
+            return list(zip(cells[::2], cells[1::2])), rest[0] == "1"
+        return {"absent": lambda: None, "value": lambda: data(rest[0]), "key": lambda: data(rest[0]),
+                "version": lambda: int(rest[0]), "done": lambda: True}[kind]()
+
+    def code(self, timeout_s=30):
+        try:
+            self.wait(timeout_s)
+            return 0
+        except Failed as failed:
+            return failed.code
+
+    def is_ready(self):
+        return self.worker.ask("is_ready", self.number) == "1"
+
+    def cancel(self):
+        self.worker.order("cancel_future", self.number)
+
+    def free(self):
+        self.worker.order("free_future", self.number)
+        self.worker.numbers["future"].append(self.number)
+
+
+class Transaction:
+    def __init__(self, worker):
+        self.worker = worker
+        self.number = worker.number("transaction")
+        worker.order("new", self.number)
+
+    def free(self):
+        self.worker.order("free", self.number)
+        self.worker.numbers["transaction"].append(self.number)
+
+    def reset(self):
+        self.worker.order("reset", self.number)
+
+    def cancel(self):
+        self.worker.order("cancel", self.number)
+
+    def option(self, name, value=None):
+        return int(self.worker.ask("option", self.number, name, *([] if value is None else [value])))
+
+    def read_at(self, version):
+        return int(self.worker.ask("read_at", self.number, version))
+
+    # ---- writes ----
+
+    def set(self, key, value):
+        self.worker.order("set", self.number, text(key), text(value))
+
+    def clear(self, key):
+        self.worker.order("clear", self.number, text(key))
+
+    def clear_range(self, begin, end):
+        self.worker.order("clear_range", self.number, text(begin), text(end))
+
+    def atomic(self, op, key, operand):
+        self.worker.order("atomic", self.number, op, text(key), text(operand))
+
+    def conflict(self, kind, begin, end):
+        return int(self.worker.ask("conflict", self.number, kind, text(begin), text(end)))
+
+    # ---- reads: futures ----
+
+    def _future(self, order, *words):
+        future = Future(self.worker)
+        self.worker.order(order, future.number, self.number, *words)
+        return future
+
+    def get_later(self, key, snapshot=False):
+        return self._future("get", text(key), int(snapshot))
+
+    def get(self, key, snapshot=False):
+        return self.get_later(key, snapshot).wait()
+
+    def get_key_later(self, key, or_equal, offset, snapshot=False):
+        return self._future("get_key", text(key), int(or_equal), offset, int(snapshot))
+
+    def get_key(self, key, or_equal, offset, snapshot=False):
+        return self.get_key_later(key, or_equal, offset, snapshot).wait()
+
+    def get_range_later(self, begin, end, limit=0, target=0, mode=WANT_ALL, iteration=1, snapshot=False, reverse=False):
+        """begin and end: keys, or (key, or_equal, offset)."""
+        words = []
+        for bound in (begin, end):
+            key, or_equal, offset = bound if isinstance(bound, tuple) else (bound, False, 1)
+            words += [text(key), int(or_equal), offset]
+        return self._future("get_range", *words, limit, target, mode, iteration, int(snapshot), int(reverse))
+
+    def get_range(self, *arguments, **more):
+        return self.get_range_later(*arguments, **more).wait()
+
+    def version_later(self):
+        return self._future("version")
+
+    def version(self):
+        return self.version_later().wait()
+
+    def commit_later(self):
+        return self._future("commit")
+
+    def commit(self):
+        return self.commit_later().wait()
+
+    def stamp_later(self):
+        return self._future("stamp")
+
+    def on_error(self, code):
+        return self._future("on_error", code).wait()
+
+    # ---- what became of it ----
+
+    def _numbers(self, word):
+        code, number = map(int, self.worker.ask(word, self.number).split())
+        if code != 0:
+            raise Failed(code)
+        return number
+
+    def size(self):
+        return self._numbers("size")
+
+    def committed(self):
+        return self._numbers("committed")
+
+    def order(self):
+        return self._numbers("order")
+
+    def lost(self):
+        """What a conflict lost to: begin, end, version."""
+        code, begin, end, version = self.worker.ask("lost", self.number).split()
+        if code != "0":
+            raise Failed(int(code))
+        return data(begin), data(end), int(version)
+
+
+# ---- requests in the queue (proto/verdict.proto) ----
+
+def _varint(payload, at):
+    number = shift = 0
+    while True:
+        byte = payload[at]
+        number |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return number, at
+
+
+def _fields(payload):
+    at = 0
+    while at < len(payload):
+        tag, at = _varint(payload, at)
+        if tag & 7 == 2:
+            size, at = _varint(payload, at)
+            yield tag >> 3, payload[at:at + size]
+            at += size
+        elif tag & 7 == 1:
+            yield tag >> 3, int.from_bytes(payload[at:at + 8], "little")
+            at += 8
+        else:
+            number, at = _varint(payload, at)
+            yield tag >> 3, number
+
+
+class Request:
+    """A payload, decoded."""
+
+    def __init__(self, payload):
+        self.reads, self.writes, self.mutations, self.term, self.version = [], [], [], b"", 0
+        for number, value in _fields(payload):
+            if number == 2:
+                self.term = value
+            elif number == 3:
+                self.version = value
+            elif number in (4, 5):
+                ends = dict(_fields(value))
+                (self.reads if number == 4 else self.writes).append((ends.get(1, b""), ends.get(2, b"")))
+            elif number == 6:
+                parts = dict(_fields(value))
+                self.mutations.append((parts.get(1, 0), parts.get(2, b""), parts.get(3, b""), bool(parts.get(4, 0))))

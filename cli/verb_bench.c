@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verb_bench.c: runs a workload of bench/ against a store and prints what it found. */
+#include "bench/blind.h"
+#include "cli/cli.h"
+
+#include <string.h>
+
+struct bench_settings {
+	char *dsn;
+	char *schema;
+	int64_t processes;
+	int64_t in_flight;
+	int64_t seconds;
+	int64_t warmup;
+	int64_t keys;
+	int64_t value_bytes;
+	int64_t seed;
+	bool json;
+};
+
+static const struct vd_setting rows[] = {
+	VD_CLI_STORE_ROWS(struct bench_settings),
+	VD_SETTING_INTEGER("processes", struct bench_settings, processes, "1", 1, 256, "worker processes"),
+	VD_SETTING_INTEGER(
+		"in-flight", struct bench_settings, in_flight, "64", 1, 20000, "commits in flight in each of them"),
+	VD_SETTING_INTEGER("seconds", struct bench_settings, seconds, "10", 1, 86400, "how long it is measured"),
+	VD_SETTING_INTEGER(
+		"warmup", struct bench_settings, warmup, "1", 0, 3600, "seconds before that, which do not count"),
+	VD_SETTING_INTEGER("keys", struct bench_settings, keys, "100000", 1, 100000000, "different keys, in all"),
+	VD_SETTING_INTEGER("value-bytes", struct bench_settings, value_bytes, "16", 8, 8192, "size of a value"),
+	VD_SETTING_INTEGER("seed", struct bench_settings, seed, "1", 0, 1000000000, "of the order of keys"),
+	VD_SETTING_BOOL("json", struct bench_settings, json, "false", "one JSON object instead of text"),
+};
+
+static const struct vd_settings settings = {
+	.program = "verdict bench",
+	.usage = "blind [settings]",
+	.about = "Runs a workload against the store and measures it. Every run compares the store with what it "
+			 "was told.\n"
+			 "  blind    one-key commits without reads",
+	.rows = rows,
+	.count = VD_COUNT(rows),
+	.takes_operands = true,
+};
+
+static int run(int argc, char **argv)
+{
+	struct bench_settings s = { 0 };
+	struct vd_bench_report report;
+	int operands, exit_code;
+	if (!vd_cli_load(&settings, argc, argv, &s, &operands, &exit_code))
+		return exit_code;
+	if (operands != 1 || strcmp(argv[1], "blind") != 0) {
+		vd_settings_free(&settings, &s);
+		return vd_cli_wrong("verdict bench --help lists the workloads", "one workload is needed");
+	}
+	const struct vd_bench_settings bench = {
+		.dsn = s.dsn,
+		.schema = s.schema,
+		.processes = (int)s.processes,
+		.in_flight = (int)s.in_flight,
+		.seconds = (double)s.seconds,
+		.warmup_seconds = (double)s.warmup,
+		.keys = (int)s.keys,
+		.value_bytes = (int)s.value_bytes,
+		.seed = (unsigned)s.seed,
+	};
+	exit_code = vd_bench_blind(&bench, &report);
+	if (exit_code == 0) {
+		(s.json ? vd_bench_print_json : vd_bench_print_text)(&bench, &report);
+		exit_code = report.checked ? VD_EXIT_DONE : VD_EXIT_FAILED;
+	}
+	vd_settings_free(&settings, &s);
+	return exit_code;
+}
+
+const struct vd_verb vd_verb_bench = {
+	.name = "bench",
+	.summary = "measure a workload",
+	.run = run,
+	.settings = &settings,
+};

@@ -253,6 +253,14 @@ static void rest(PGconn *connection)
 		PQfreemem(notify);
 }
 
+/* Rides behind the batch before it, so that a batch is one round trip. */
+static void claim(PGconn *connection)
+{
+	ask(connection, "begin", 0, NULL);
+	ask(connection, "claim", 0, NULL);
+	PQpipelineSync(connection);
+}
+
 static void lead(const char *dsn, int clients)
 {
 	static struct leader leader;
@@ -274,10 +282,8 @@ static void lead(const char *dsn, int clients)
 	prepare(connection, "commit", "COMMIT");
 	prepare(connection, "reply", "SELECT pg_notify(c, p) FROM unnest($1::text[], $2::text[]) r(c, p)");
 	PQenterPipelineMode(connection);
+	claim(connection);
 	for (unsigned turn = 0;; turn++) {
-		ask(connection, "begin", 0, NULL);
-		ask(connection, "claim", 0, NULL);
-		PQpipelineSync(connection);
 		PQclear(next_result(connection));
 		PGresult *claimed = next_result(connection);
 		drain_to_sync(connection);
@@ -293,8 +299,10 @@ static void lead(const char *dsn, int clients)
 			ask(connection, "commit", 0, NULL);
 			ask(connection, "reply", 2, (struct array *[]){ &leader.channels, &leader.payloads });
 			PQpipelineSync(connection);
-			drain_to_sync(connection);
 		}
+		claim(connection);
+		if (PQntuples(claimed) > 0)
+			drain_to_sync(connection);
 		PQclear(claimed);
 	}
 }

@@ -9,7 +9,8 @@ import subprocess
 import time
 
 import pytest
-from cli import cluster, environment, verdict  # noqa: F401 (fixtures)
+from cli import cluster, environment, eventually, verdict  # noqa: F401 (fixtures)
+from resolver_world import World
 
 
 @pytest.fixture
@@ -128,21 +129,27 @@ def test_files_and_nothing(submit, verdict, cluster, tmp_path):
     assert verdict("submit", path, dsn=cluster).good().stdout == ""
 
 
-def test_ctrl_c_finishes_what_is_in_flight(submit, verdict, cluster, program):
-    """Lines come slowly; after Ctrl-C every line that was taken has its verdict."""
+def test_ctrl_c_finishes_what_is_in_flight(verdict, database, program, tmp_path):
+    """The leader is frozen until Ctrl-C has come: then every line that was taken gets its verdict."""
+    world = World(database, program("resolver/verdict-resolver"), tmp_path)
+    leader = world.lead(settings={"lease-ttl": "60s"})
+    leader.send(signal.SIGSTOP)
     process = subprocess.Popen([program("cli/verdict"), "submit", "--in-flight", "8"], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(VERDICT_DSN=cluster))
-    for i in range(20):
-        process.stdin.write(json.dumps({"ops": [["add", "n", 1]]}) + "\n")
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(VERDICT_DSN=database.dsn()))
+    try:
+        process.stdin.write((json.dumps({"ops": [["add", "n", 1]]}) + "\n") * 20)
         process.stdin.flush()
-    first = process.stdout.readline()
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
-    assert process.returncode == 130, err
-    told = [json.loads(line) for line in [first, *out.splitlines()]]
-    assert all(line["verdict"] == "committed" for line in told)
-    assert number(rows(verdict, cluster)["n"]) == len(told)
+        eventually(lambda: database.execute("SELECT count(*) FROM commit_requests") == [(8,)], "8 requests")
+        process.send_signal(signal.SIGINT)
+        leader.send(signal.SIGCONT)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 130, err
+        told = [json.loads(line) for line in out.splitlines()]
+        assert len(told) >= 8 and all(line["verdict"] == "committed" for line in told)
+        assert number(rows(verdict, database.dsn())["n"]) == len(told)
+    finally:
+        process.kill()
+        world.close()
 
 
 def test_out_of_time_without_a_leader(verdict, database):

@@ -74,8 +74,10 @@ def test_a_snapshot_is_not_joined_once_it_was_sent(workers, database):
 def test_those_that_begin_together_share(workers, database):
     worker = workers()
     put(database, b"a", b"1")
-    trs = [worker.transaction() for _ in range(50)]
-    reads = [tr.get_later(b"a") for tr in trs]  # before the first connection is there
+    with database.server.shut_door():  # so that all have begun when the first connection is there
+        trs = [worker.transaction() for _ in range(50)]
+        reads = [tr.get_later(b"a") for tr in trs]
+        assert not reads[-1].is_ready()
     assert [read.wait() for read in reads] == [b"1"] * 50
     assert len(in_snapshot(database)) == 1
     assert len({tr.version() for tr in trs}) == 1
@@ -137,17 +139,24 @@ def test_statements_are_counted(servers, migrate, program):
     server = servers(log_statement="all")
     database = server.migrated(migrate)
     worker = Worker(program, database.dsn(), max_connections=2)
-    trs = [worker.transaction() for _ in range(40)]
-    reads = [tr.get_later(b"k%d" % i) for tr in trs for i in range(5)]  # before the first connection is there
+    with server.shut_door():  # so that all are there when the first connection is
+        trs = [worker.transaction() for _ in range(40)]
+        reads = [tr.get_later(b"k%d" % i) for tr in trs for i in range(5)]
+        assert not reads[-1].is_ready()
     assert [read.wait() for read in reads] == [None] * 200
     counted = ("BEGIN ISOLATION LEVEL REPEATABLE READ", "FROM watermark ORDER BY version", "key = ANY")
     assert [count(server, text) for text in counted] == [1, 1, 1]
-    tr = worker.transaction()  # waits for the one connection, with a thousand reads of 200 keys
-    for part in range(5):
-        worker.order("many_gets", 60000 + 200 * part, tr.number, 200, "61")
-    worker.flush()
     for one in trs:
         one.free()
+    worker.flush()
+    wait_until(lambda: count(server, "execute commit") == 1, "a COMMIT for the snapshot")
+    worker.close()
+    worker = Worker(program, database.dsn(), max_connections=2)
+    with server.shut_door():
+        tr = worker.transaction()
+        for part in range(5):  # a thousand reads of 200 keys
+            worker.order("many_gets", 60000 + 200 * part, tr.number, 200, "61")
+        assert worker.ask("is_ready", 60999) == "0"
     for number in range(60000, 61000):
         worker.order("wait", number)
     worker.flush()

@@ -12,6 +12,7 @@ VERDICT_TEST_DSN_TCP and VERDICT_TEST_PG_PID in its environment, stops the serve
 """
 import argparse
 import atexit
+import contextlib
 import ctypes
 import itertools
 import os
@@ -197,6 +198,15 @@ class Server:
         if pid not in children_of(self.process.pid):
             raise ValueError(f"{pid} is not a backend of this server")
         os.kill(pid, number)
+
+    @contextlib.contextmanager
+    def shut_door(self):
+        """Who is connected works on; who comes has to wait outside until the end of the block."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def destroy(self):
         for standby in self.standbys:

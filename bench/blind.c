@@ -1,274 +1,131 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* blind.c: see blind.h.
+/* blind.c: one-key commits without reads.
  *
- * A process has a database with a loop thread; its slots live on that thread: each commits, and in the callback of its
- * commit begins the next. The processes share nothing but a page of results.
+ * Each process writes keys of its own and remembers the last number that it wrote to each, by (version, order); at the
+ * end it reads them all and compares.
  */
-#include "bench/blind.h"
+#include "bench/workload.h"
 
-#include <verdict/verdict.h>
-
-#include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-/* What one process found; in shared memory. */
-struct result {
-	uint64_t done, retries, checks, wrong;
-	int failed;
-	struct vd_histogram latency;
-};
+enum { SNAPSHOT_READS = 1000 }; /* of one transaction of the check: a snapshot lives 5 s */
 
 struct key_state {
 	int64_t version;
 	int order;
-	uint64_t value;
+	uint64_t number;
 };
 
-struct process {
-	const struct vd_bench_settings *settings;
-	struct result *result;
-	struct vd_database *database;
+struct blind {
 	struct key_state *keys;
-	int index, key_count;
-	uint64_t random, next_value;
-	uint64_t count_from_ns, stop_at_ns;
-	int running; /* slots */
-	pthread_mutex_t lock;
-	pthread_cond_t idle;
+	uint64_t next_number;
 };
 
-struct slot {
-	struct process *process;
-	struct vd_transaction *transaction;
-	uint64_t begun_ns, value;
+struct blind_slot {
+	struct vd_bench_slot slot;
+	uint64_t number;
 	int key;
 };
 
-static uint64_t now_ns(void)
+/* At least one each, be there fewer keys than processes. */
+static int key_count(const struct vd_bench_load *load)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	int count = load->settings->keys / load->settings->processes;
+	return count > 0 ? count : 1;
 }
 
-static uint64_t next_random(uint64_t *state)
+static int first_key(const struct vd_bench_load *load)
 {
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
+	return load->index * key_count(load);
 }
 
-static size_t name_key(const struct process *process, int key, char *buffer, size_t size)
+static void blind_begin(struct vd_bench_slot *slot)
 {
-	return (size_t)snprintf(buffer, size, "bench/blind/%d/%d", process->index, key);
-}
-
-static void fail(struct process *process, const char *what, int code)
-{
-	fprintf(stderr, "verdict bench: %s: %s (%s)\n", what, vd_error_text(code), vd_error_name(code));
-	process->result->failed = 1;
-}
-
-static void slot_begin(struct slot *slot);
-
-static void slot_end(struct slot *slot)
-{
-	struct process *process = slot->process;
-	pthread_mutex_lock(&process->lock);
-	if (--process->running == 0)
-		pthread_cond_signal(&process->idle);
-	pthread_mutex_unlock(&process->lock);
-}
-
-static void slot_write(struct slot *slot);
-
-static void slot_retry(struct vd_future *retry, void *arg)
-{
-	struct slot *slot = arg;
-	int code = vd_future_error(retry);
-	vd_future_free(retry);
-	if (code != 0) {
-		fail(slot->process, "a commit failed", code);
-		slot_end(slot);
-		return;
+	struct blind_slot *own = (struct blind_slot *)slot;
+	struct blind *blind = slot->load->state;
+	if (blind->keys == NULL)
+		blind->keys = calloc((size_t)key_count(slot->load), sizeof *blind->keys);
+	if (blind->keys == NULL) {
+		perror("verdict bench");
+		_exit(2);
 	}
-	slot_write(slot);
+	own->key = (int)(vd_bench_random(&slot->load->random) % (uint64_t)key_count(slot->load));
+	own->number = ++blind->next_number;
 }
 
-static void slot_committed(struct vd_future *commit, void *arg)
+static void blind_committed(struct vd_future *commit, void *arg)
 {
-	struct slot *slot = arg;
-	struct process *process = slot->process;
-	struct key_state *key = &process->keys[slot->key];
+	struct blind_slot *own = arg;
+	struct vd_bench_slot *slot = &own->slot;
+	struct blind *blind = slot->load->state;
 	int64_t version;
 	int order;
 	int code = vd_future_error(commit);
 	vd_future_free(commit);
 	if (code != 0) {
-		process->result->retries++;
-		vd_future_on_ready(vd_transaction_on_error(slot->transaction, code), slot_retry, slot);
+		vd_bench_slot_retry(slot, code);
 		return;
 	}
-	uint64_t now = now_ns();
-	if (now >= process->count_from_ns && now < process->stop_at_ns) {
-		process->result->done++;
-		vd_histogram_add(&process->result->latency, now - slot->begun_ns);
-	}
+	struct key_state *key = &blind->keys[own->key];
 	if (vd_transaction_get_committed_version(slot->transaction, &version) != 0 ||
-		vd_transaction_get_committed_order(slot->transaction, &order) != 0) {
-		fail(process, "a commit has no version", VD_ERROR_TRANSACTION_INVALID_VERSION);
-	} else if (version > key->version || (version == key->version && order > key->order)) {
-		*key = (struct key_state){ version, order, slot->value };
-	}
+		vd_transaction_get_committed_order(slot->transaction, &order) != 0)
+		vd_bench_fail(slot->load, "a commit has no version", VD_ERROR_TRANSACTION_INVALID_VERSION);
+	else if (version > key->version || (version == key->version && order > key->order))
+		*key = (struct key_state){ version, order, own->number };
 	vd_transaction_reset(slot->transaction);
-	if (now < process->stop_at_ns)
-		slot_begin(slot);
-	else
-		slot_end(slot);
+	vd_bench_slot_done(slot, 1);
 }
 
-static void slot_write(struct slot *slot)
+static void blind_run(struct vd_bench_slot *slot)
 {
-	char key[64], value[8192];
-	int value_bytes = slot->process->settings->value_bytes;
-	size_t key_size = name_key(slot->process, slot->key, key, sizeof key);
-	memset(value, 'v', (size_t)value_bytes);
-	memcpy(value, &slot->value, sizeof slot->value);
-	vd_transaction_set(slot->transaction, key, key_size, value, (size_t)value_bytes);
-	vd_future_on_ready(vd_transaction_commit(slot->transaction), slot_committed, slot);
+	struct blind_slot *own = (struct blind_slot *)slot;
+	char key[VD_BENCH_KEY_BYTES], value[VD_BENCH_VALUE_MOST];
+	size_t key_size = vd_bench_key(slot->load, first_key(slot->load) + own->key, key);
+	vd_transaction_set(
+		slot->transaction, key, key_size, value, vd_bench_value(slot->load, own->number, value));
+	vd_future_on_ready(vd_transaction_commit(slot->transaction), blind_committed, own);
 }
 
-static void slot_begin(struct slot *slot)
+/* Every key that was written holds the number of its last commit. */
+static void blind_check(struct vd_bench_load *load)
 {
-	struct process *process = slot->process;
-	slot->begun_ns = now_ns();
-	slot->key = (int)(next_random(&process->random) % (uint64_t)process->key_count);
-	slot->value = ++process->next_value;
-	slot_write(slot);
-}
-
-/* Every key that was written holds the value of its last commit. */
-static void check(struct process *process)
-{
+	struct blind *blind = load->state;
 	struct vd_transaction *transaction;
-	if (vd_transaction_new(process->database, &transaction) != 0) {
-		process->result->failed = 1;
+	int code = vd_transaction_new(load->database, &transaction);
+	if (code != 0) {
+		vd_bench_fail(load, "no transaction", code);
 		return;
 	}
-	for (int i = 0; i < process->key_count && !process->result->failed; i++) {
-		char key[64];
+	for (int i = 0; i < key_count(load) && code == 0; i++) {
+		char key[VD_BENCH_KEY_BYTES];
 		bool present = false;
 		const uint8_t *value = NULL;
 		size_t value_size = 0;
-		if (process->keys[i].version == 0)
+		uint64_t number = 0;
+		if (blind->keys[i].version == 0)
 			continue;
-		/* A snapshot lives 5 s; a fresh one now and then. */
-		if (process->result->checks++ % 1000 == 999)
+		if (++*load->checks % SNAPSHOT_READS == 0)
 			vd_transaction_reset(transaction);
 		struct vd_future *future =
-			vd_transaction_get(transaction, key, name_key(process, i, key, sizeof key), true);
-		int code = vd_future_wait(future);
+			vd_transaction_get(transaction, key, vd_bench_key(load, first_key(load) + i, key), true);
+		code = vd_future_wait(future);
 		if (code != 0 || vd_future_get_value(future, &present, &value, &value_size) != 0)
-			fail(process, "a read failed", code);
-		else if (!present || value_size < 8 || memcmp(value, &process->keys[i].value, 8) != 0)
-			process->result->wrong++;
+			vd_bench_fail(load, "a read failed", code);
+		else if (!present || !vd_bench_number(value, value_size, &number) || number != blind->keys[i].number)
+			++*load->wrong;
 		vd_future_free(future);
 	}
 	vd_transaction_free(transaction);
+	free(blind->keys);
 }
 
-static int run_process(struct process *process)
-{
-	const struct vd_bench_settings *settings = process->settings;
-	struct vd_option options[] = { { "schema", settings->schema } };
-	struct slot *slots = calloc((size_t)settings->in_flight, sizeof *slots);
-	char message[512];
-	process->key_count = settings->keys / settings->processes > 0 ? settings->keys / settings->processes : 1;
-	process->keys = calloc((size_t)process->key_count, sizeof *process->keys);
-	process->random = (settings->seed + 1) * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t)process->index;
-	pthread_mutex_init(&process->lock, NULL);
-	pthread_cond_init(&process->idle, NULL);
-	if (slots == NULL || process->keys == NULL ||
-		vd_database_open(NULL, settings->dsn, options, 1, &process->database, message, sizeof message) != 0) {
-		fprintf(stderr, "verdict bench: %s\n", message);
-		return 2;
-	}
-	struct vd_future *ready = vd_database_ready(process->database);
-	if (vd_future_wait(ready) != 0) {
-		fprintf(stderr, "verdict bench: %s\n", vd_future_message(ready));
-		return 2;
-	}
-	vd_future_free(ready);
-
-	process->count_from_ns = now_ns() + (uint64_t)(settings->warmup_seconds * 1e9);
-	process->stop_at_ns = process->count_from_ns + (uint64_t)(settings->seconds * 1e9);
-	process->running = settings->in_flight;
-	for (int i = 0; i < settings->in_flight; i++) {
-		slots[i].process = process;
-		if (vd_transaction_new(process->database, &slots[i].transaction) != 0)
-			return 2;
-	}
-	/* The loop thread takes over from the first commit on; until all have begun, it may only meet slots that have. */
-	pthread_mutex_lock(&process->lock);
-	for (int i = 0; i < settings->in_flight; i++) {
-		slots[i].key = i % process->key_count;
-		slots[i].begun_ns = now_ns();
-		slots[i].value = UINT64_C(1) << 32 | (uint64_t)i;
-		slot_write(&slots[i]);
-	}
-	while (process->running > 0)
-		pthread_cond_wait(&process->idle, &process->lock);
-	pthread_mutex_unlock(&process->lock);
-	for (int i = 0; i < settings->in_flight; i++)
-		vd_transaction_free(slots[i].transaction);
-	check(process);
-	vd_database_close(process->database, NULL, NULL);
-	free(process->keys);
-	free(slots);
-	return process->result->failed ? 2 : 0;
-}
-
-int vd_bench_blind(const struct vd_bench_settings *settings, struct vd_bench_report *report)
-{
-	size_t size = (size_t)settings->processes * sizeof(struct result);
-	struct result *results = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int worst = 0;
-	if (results == MAP_FAILED) {
-		perror("verdict bench: no memory");
-		return 2;
-	}
-	fflush(NULL);
-	for (int i = 0; i < settings->processes; i++) {
-		pid_t pid = fork();
-		if (pid == 0) {
-			struct process process = { .settings = settings, .result = &results[i], .index = i };
-			_exit(run_process(&process));
-		}
-		if (pid < 0) {
-			perror("verdict bench: fork");
-			worst = 2;
-			break;
-		}
-	}
-	for (int status; wait(&status) > 0;)
-		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-			worst = 2;
-	*report = (struct vd_bench_report){ .workload = "blind", .seconds = settings->seconds, .checked = true };
-	for (int i = 0; i < settings->processes; i++) {
-		report->done += results[i].done;
-		report->retries += results[i].retries;
-		report->checks += results[i].checks;
-		report->checked = report->checked && results[i].wrong == 0 && results[i].checks > 0;
-		vd_histogram_merge(&report->latency, &results[i].latency);
-	}
-	munmap(results, size);
-	return worst;
-}
+const struct vd_bench_workload vd_bench_blind = {
+	.name = "blind",
+	.slot_size = sizeof(struct blind_slot),
+	.state_size = sizeof(struct blind),
+	.begin = blind_begin,
+	.run = blind_run,
+	.check = blind_check,
+};

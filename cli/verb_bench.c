@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verb_bench.c: runs a workload of bench/ against a store and prints what it found. */
-#include "bench/blind.h"
+#include "bench/load.h"
 #include "cli/cli.h"
 
 #include <string.h>
@@ -21,12 +21,12 @@ struct bench_settings {
 static const struct vd_setting rows[] = {
 	VD_CLI_STORE_ROWS(struct bench_settings),
 	VD_SETTING_INTEGER("processes", struct bench_settings, processes, "1", 1, 256, "worker processes"),
-	VD_SETTING_INTEGER(
-		"in-flight", struct bench_settings, in_flight, "64", 1, 20000, "commits in flight in each of them"),
+	VD_SETTING_INTEGER("in-flight", struct bench_settings, in_flight, "64", 1, 20000,
+		"operations in flight in each of them"),
 	VD_SETTING_INTEGER("seconds", struct bench_settings, seconds, "10", 1, 86400, "how long it is measured"),
 	VD_SETTING_INTEGER(
 		"warmup", struct bench_settings, warmup, "1", 0, 3600, "seconds before that, which do not count"),
-	VD_SETTING_INTEGER("keys", struct bench_settings, keys, "100000", 1, 100000000, "different keys, in all"),
+	VD_SETTING_INTEGER("keys", struct bench_settings, keys, "100000", 2, 100000000, "different keys, in all"),
 	VD_SETTING_INTEGER("value-bytes", struct bench_settings, value_bytes, "16", 8, 8192, "size of a value"),
 	VD_SETTING_INTEGER("seed", struct bench_settings, seed, "1", 0, 1000000000, "of the order of keys"),
 	VD_SETTING_BOOL("json", struct bench_settings, json, "false", "one JSON object instead of text"),
@@ -34,14 +34,32 @@ static const struct vd_setting rows[] = {
 
 static const struct vd_settings settings = {
 	.program = "verdict bench",
-	.usage = "blind [settings]",
+	.usage = "WORKLOAD [settings]",
 	.about = "Runs a workload against the store and measures it. Every run compares the store with what it "
 			 "was told.\n"
-			 "  blind    one-key commits without reads",
+			 "  blind      one-key commits without reads\n"
+			 "  reads      point reads, ten a transaction; counts reads\n"
+			 "  ranges     reads of 1,000 rows; counts rows, the latency is a read's\n"
+			 "  transfers  two reads and two writes a transaction, serializable",
 	.rows = rows,
 	.count = VD_COUNT(rows),
 	.takes_operands = true,
 };
+
+static const struct vd_bench_workload *const workloads[] = {
+	&vd_bench_blind,
+	&vd_bench_reads,
+	&vd_bench_ranges,
+	&vd_bench_transfers,
+};
+
+static const struct vd_bench_workload *find_workload(const char *name)
+{
+	for (size_t i = 0; i < VD_COUNT(workloads); i++)
+		if (strcmp(workloads[i]->name, name) == 0)
+			return workloads[i];
+	return NULL;
+}
 
 static int run(int argc, char **argv)
 {
@@ -50,7 +68,8 @@ static int run(int argc, char **argv)
 	int operands, exit_code;
 	if (!vd_cli_load(&settings, argc, argv, &s, &operands, &exit_code))
 		return exit_code;
-	if (operands != 1 || strcmp(argv[1], "blind") != 0) {
+	const struct vd_bench_workload *workload = operands == 1 ? find_workload(argv[1]) : NULL;
+	if (workload == NULL) {
 		vd_settings_free(&settings, &s);
 		return vd_cli_wrong("verdict bench --help lists the workloads", "one workload is needed");
 	}
@@ -65,7 +84,7 @@ static int run(int argc, char **argv)
 		.value_bytes = (int)s.value_bytes,
 		.seed = (unsigned)s.seed,
 	};
-	exit_code = vd_bench_blind(&bench, &report);
+	exit_code = vd_bench_run_workload(workload, &bench, &report);
 	if (exit_code == 0) {
 		(s.json ? vd_bench_print_json : vd_bench_print_text)(&bench, &report);
 		exit_code = report.checked ? VD_EXIT_DONE : VD_EXIT_FAILED;

@@ -1,21 +1,35 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Blind one-key commits beside the bare pipeline, in one run on one private PostgreSQL (fsync on): the ratios count.
+# Verdict beside what does the same work without it, in one run on one private PostgreSQL (fsync on): the ratios count.
 #
-#   bench/compare/run.sh [BUILD]      BUILD: a release build (build/release)
+#   bench/compare/run.sh [WORKLOAD...]
+#
+#   blind      one-key commits, beside the bare pipeline: the same statements, and nothing of what makes them right
+#   reads      point reads in one process, beside `= ANY` on one connection
+#   transfers  two reads and two writes, beside PostgreSQL's SERIALIZABLE, a connection for each in flight
+#
+# Without a workload: all of them. VERDICT_BUILD names the release build (build/release).
 #
 # Each measurement is made three times, by turns; a line each, then the medians and their ratio. VERDICT_SECONDS says how
 # long each lasts (5).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-build=${1:-build/release}
+build=${VERDICT_BUILD:-build/release}
+what=("$@")
+[ $# -gt 0 ] || what=(blind reads transfers)
+for workload in "${what[@]}"; do
+    case $workload in
+        blind | reads | transfers) ;;
+        *) sed -n '3,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    esac
+done
 seconds=${VERDICT_SECONDS:-5}
 
 if [ -z "${VERDICT_TEST_DSN:-}" ]; then
-    for program in cli/verdict resolver/verdict-resolver bench/bench_bare; do
+    for program in cli/verdict resolver/verdict-resolver bench/bench_bare bench/bench_any bench/bench_serializable; do
         [ -x "$build/$program" ] || { echo "no $build/$program: cmake --preset release && cmake --build --preset release" >&2; exit 2; }
     done
-    exec /usr/bin/python3 tests/support/private_pg.py -- "$0" "$build"
+    exec /usr/bin/python3 tests/support/private_pg.py -- "$0" "${what[@]}"
 fi
 
 export VERDICT_DSN=$VERDICT_TEST_DSN
@@ -31,18 +45,24 @@ done
 
 number() { sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p"; }
 median() { sort -n | sed -n 2p; }
-compare() { # compare PROCESSES IN-FLIGHT FIELD
-    local ours=() bare=() line turn
+# compare WORKLOAD COMPARISON PROCESSES IN-FLIGHT FIELD: the comparison is bench_COMPARISON
+compare() {
+    local ours=() theirs=() line turn with=(--processes "$3" --in-flight "$4" --seconds "$seconds")
     for turn in 1 2 3; do
-        line=$("$build/bench/bench_bare" "$VERDICT_DSN" --processes "$1" --in-flight "$2" --seconds "$seconds")
+        line=$("$build/bench/bench_$2" "$VERDICT_DSN" "${with[@]}")
         echo "$line"
-        bare+=("$(number "$3" <<<"$line")")
-        line=$("$build/cli/verdict" bench blind --processes "$1" --in-flight "$2" --seconds "$seconds" --json)
+        theirs+=("$(number "$5" <<<"$line")")
+        line=$("$build/cli/verdict" bench "$1" "${with[@]}" --json)
         echo "$line"
-        ours+=("$(number "$3" <<<"$line")")
+        ours+=("$(number "$5" <<<"$line")")
     done
-    awk -v what="$3, $1 x $2 in flight" -v ours="$(printf '%s\n' "${ours[@]}" | median)" -v bare="$(printf '%s\n' "${bare[@]}" | median)" \
-        'BEGIN { printf "%s: verdict %s, bare pipeline %s, ratio %.2f\n", what, ours, bare, ours / bare }'
+    awk -v what="$5 of $1, $3 x $4 in flight" -v ours="$(printf '%s\n' "${ours[@]}" | median)" -v theirs="$(printf '%s\n' "${theirs[@]}" | median)" -v name="$2" \
+        'BEGIN { printf "%s: verdict %s, %s %s, ratio %.2f\n", what, ours, name, theirs, ours / theirs }'
 }
-compare 4 256 throughput_per_s
-compare 1 1 p50
+for workload in "${what[@]}"; do
+    case $workload in
+        blind) compare blind bare 4 256 throughput_per_s && compare blind bare 1 1 p50 ;;
+        reads) compare reads any 1 64 throughput_per_s && compare reads any 1 1 throughput_per_s ;;
+        transfers) compare transfers serializable 1 64 throughput_per_s ;;
+    esac
+done

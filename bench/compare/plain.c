@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plain.c: see plain.h. */
+#include "bench/compare/plain.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+uint64_t plain_now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void plain_die(const char *what, PGconn *connection)
+{
+	fprintf(stderr, "%s: %s: %s", program_invocation_short_name, what,
+		connection ? PQerrorMessage(connection) : "\n");
+	exit(2);
+}
+
+void plain_exec(PGconn *connection, const char *sql)
+{
+	PGresult *result = PQexec(connection, sql);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+		plain_die(sql, connection);
+	PQclear(result);
+}
+
+PGconn *plain_connect(const char *dsn, const char *schema)
+{
+	PGconn *connection = PQconnectdb(dsn);
+	if (PQstatus(connection) != CONNECTION_OK)
+		plain_die("cannot connect", connection);
+	char set[128];
+	snprintf(
+		set, sizeof set, "SET client_min_messages = warning; SET search_path = %s; SET jit = off", schema);
+	plain_exec(connection, set);
+	return connection;
+}
+
+/* ---- Binary arrays of one dimension --------------------------------------------------------------------------- */
+
+void plain_put(struct plain_array *array, const void *bytes, size_t size)
+{
+	if (array->size + size > array->limit) {
+		array->limit = (array->size + size) * 2;
+		array->bytes = realloc(array->bytes, array->limit);
+		if (array->bytes == NULL)
+			plain_die("no memory", NULL);
+	}
+	memcpy(array->bytes + array->size, bytes, size);
+	array->size += size;
+}
+
+static void plain_put_int(struct plain_array *array, uint32_t number)
+{
+	number = htonl(number);
+	plain_put(array, &number, sizeof number);
+}
+
+void plain_array_begin(struct plain_array *array, uint32_t type)
+{
+	array->size = array->count = 0;
+	plain_put_int(array, 1);
+	plain_put_int(array, 0);
+	plain_put_int(array, type);
+	plain_put_int(array, 0); /* the count, from offset 12 */
+	plain_put_int(array, 1);
+}
+
+void plain_array_add(struct plain_array *array, const void *bytes, size_t size)
+{
+	plain_put_int(array, (uint32_t)size);
+	plain_put(array, bytes, size);
+	uint32_t count = htonl(++array->count);
+	memcpy(array->bytes + 12, &count, sizeof count);
+}
+
+void plain_array_add_int8(struct plain_array *array, int64_t number)
+{
+	uint64_t big = htobe64((uint64_t)number);
+	plain_array_add(array, &big, sizeof big);
+}
+
+int64_t plain_int8_of(const PGresult *result, int row, int column)
+{
+	uint64_t big;
+	memcpy(&big, PQgetvalue(result, row, column), sizeof big);
+	return (int64_t)be64toh(big);
+}
+
+/* ---- Prepared statements -------------------------------------------------------------------------------------- */
+
+void plain_prepare(PGconn *connection, const char *name, const char *sql)
+{
+	PGresult *result = PQprepare(connection, name, sql, 0, NULL);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		plain_die(name, connection);
+	PQclear(result);
+}
+
+void plain_ask(PGconn *connection, const char *name, int count, struct plain_array *const *arrays)
+{
+	const char *values[8];
+	int lengths[8], formats[8];
+	for (int i = 0; i < count; i++) {
+		values[i] = arrays[i]->bytes;
+		lengths[i] = (int)arrays[i]->size;
+		formats[i] = 1;
+	}
+	if (!PQsendQueryPrepared(connection, name, count, values, lengths, formats, 1))
+		plain_die(name, connection);
+}
+
+PGresult *plain_next_result(PGconn *connection)
+{
+	PGresult *result;
+	while ((result = PQgetResult(connection)) == NULL)
+		; /* the end of a statement */
+	ExecStatusType status = PQresultStatus(result);
+	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_PIPELINE_SYNC)
+		plain_die("statement", connection);
+	return result;
+}
+
+void plain_drain_to_sync(PGconn *connection)
+{
+	for (bool synced = false; !synced;) {
+		PGresult *result = plain_next_result(connection);
+		synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+		PQclear(result);
+	}
+}
+
+/* ---- Options -------------------------------------------------------------------------------------------------- */
+
+const char *plain_parse(int argc, char **argv, struct vd_bench_settings *s)
+{
+	*s = (struct vd_bench_settings){ .processes = 1,
+		.in_flight = 64,
+		.seconds = 10,
+		.warmup_seconds = 1,
+		.keys = 100000,
+		.value_bytes = 16,
+		.seed = 1 };
+	static const struct option options[] = { { "processes", 1, NULL, 'p' }, { "in-flight", 1, NULL, 'n' },
+		{ "seconds", 1, NULL, 's' }, { "warmup", 1, NULL, 'w' }, { "keys", 1, NULL, 'k' },
+		{ "value-bytes", 1, NULL, 'v' }, { NULL, 0, NULL, 0 } };
+	int option;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'p':
+			s->processes = atoi(optarg);
+			break;
+		case 'n':
+			s->in_flight = atoi(optarg);
+			break;
+		case 's':
+			s->seconds = atof(optarg);
+			break;
+		case 'w':
+			s->warmup_seconds = atof(optarg);
+			break;
+		case 'k':
+			s->keys = atoi(optarg);
+			break;
+		case 'v':
+			s->value_bytes = atoi(optarg);
+			break;
+		default:
+			optind = argc;
+			break;
+		}
+	}
+	if (optind + 1 == argc && s->processes > 0 && s->in_flight > 0 && s->in_flight < 65536 && s->keys > 1 &&
+		s->value_bytes <= 8000)
+		return argv[optind];
+	fprintf(stderr,
+		"usage: %s DSN [--processes P] [--in-flight N] [--seconds S] [--warmup S] [--keys K] [--value-bytes "
+		"B]\n",
+		program_invocation_short_name);
+	return NULL;
+}

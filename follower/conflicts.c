@@ -110,9 +110,10 @@ bool vd_conflicts_add_read(
 	return true;
 }
 
-bool vd_conflicts_list(const struct vd_conflicts *conflicts, const struct vd_range **ranges)
+bool vd_conflicts_list(
+	const struct vd_conflicts *conflicts, struct vd_arena *arena, const struct vd_range **ranges)
 {
-	struct vd_range *list = vd_arena_array(conflicts->arena, conflicts->map.count, sizeof *list);
+	struct vd_range *list = vd_arena_array(arena, conflicts->map.count, sizeof *list);
 	if (list == NULL)
 		return false;
 	size_t count = 0;

@@ -35,6 +35,7 @@ static inline size_t vd_conflicts_count(const struct vd_conflicts *conflicts)
 }
 
 /* All of them, in order, as an array in the arena; they borrow from the set. */
-VD_MUST_USE bool vd_conflicts_list(const struct vd_conflicts *conflicts, const struct vd_range **ranges);
+VD_MUST_USE bool vd_conflicts_list(
+	const struct vd_conflicts *conflicts, struct vd_arena *arena, const struct vd_range **ranges);
 
 #endif

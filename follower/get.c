@@ -3,6 +3,7 @@
 #include "common/base/codes.h"
 #include "common/text/escape.h"
 #include "follower/read.h"
+#include "follower/special.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,6 +114,8 @@ static struct vd_future *get(struct vd_transaction *transaction, struct vd_bytes
 	struct vd_overlay_view view = { .state = VD_OVERLAY_UNKNOWN };
 	struct vd_fault fault = { 0 };
 	struct vd_future *future;
+	if (vd_special_has(key))
+		return vd_special_get(transaction, key, snapshot);
 	if (overlay != NULL)
 		view = vd_overlay_get(overlay, key);
 	if (get_check(transaction, key, view, &fault) != 0)

@@ -3,15 +3,14 @@
  *
  *   begin ─▶ end ─▶ rows
  *
- * A selector that names a bound by itself (first_greater_or_equal, first_greater_than) needs no step of its own. What counts
- * against a byte target is a row's key and value and ROW_BYTES.
+ * A selector that names a bound by itself (first_greater_or_equal, first_greater_than) needs no step of its own.
  */
 #include "common/base/codes.h"
+#include "follower/limits.h"
+#include "follower/special.h"
 #include "follower/walk.h"
 
 #include <stdlib.h>
-
-enum { ROW_BYTES = 8 };
 
 struct get_range {
 	struct vd_read read; /* first */
@@ -37,54 +36,6 @@ static void get_range_free(struct vd_read *read)
 	free(get);
 }
 
-/* ---- limits ---- */
-
-/* What a mode allows at a time, in bytes; INT64_MAX: any; −1: no such mode. */
-static int64_t mode_bytes(enum vd_streaming_mode mode, int iteration)
-{
-	switch (mode) {
-	case VD_STREAMING_EXACT:
-		return INT64_MAX;
-	case VD_STREAMING_SMALL:
-		return 256;
-	case VD_STREAMING_MEDIUM:
-		return 1000;
-	case VD_STREAMING_LARGE:
-		return 4096;
-	case VD_STREAMING_SERIAL:
-	case VD_STREAMING_WANT_ALL:
-		return 80000;
-	case VD_STREAMING_ITERATOR:
-		break;
-	default:
-		return -1;
-	}
-	if (iteration < 1)
-		return -1;
-	double bytes = 4096;
-	for (int i = 1; i < iteration && bytes < 120000; i++)
-		bytes *= 1.5;
-	return bytes < 120000 ? (int64_t)bytes : 120000;
-}
-
-static int limits_of(
-	const struct vd_range_options *options, int64_t *rows, int64_t *bytes, struct vd_fault *fault)
-{
-	if (options->limit < 0 || options->target_bytes < 0)
-		return vd_fault_set(fault, VD_CODE_RANGE_LIMITS_INVALID, "%s", "");
-	*rows = options->limit == 0 ? INT64_MAX : options->limit;
-	*bytes = options->target_bytes == 0 ? INT64_MAX : options->target_bytes;
-	if (options->mode == VD_STREAMING_EXACT && options->limit == 0 && options->target_bytes == 0)
-		return vd_fault_set(fault, VD_CODE_EXACT_MODE_WITHOUT_LIMITS, "%s", "");
-	int64_t mode = mode_bytes(options->mode, options->iteration);
-	if (mode < 0)
-		return vd_fault_set(
-			fault, VD_CODE_CLIENT_INVALID_OPERATION, "no such streaming mode, or an iteration below 1");
-	if (mode < *bytes)
-		*bytes = mode;
-	return 0;
-}
-
 /* ---- rows ---- */
 
 static bool rows_sink(void *arg, struct vd_bytes key, struct vd_bytes value)
@@ -100,7 +51,7 @@ static bool rows_sink(void *arg, struct vd_bytes key, struct vd_bytes value)
 		return false;
 	}
 	get->walk.rows--;
-	get->walk.bytes -= (int64_t)(key.size + value.size) + ROW_BYTES;
+	get->walk.bytes -= vd_row_bytes(key, value);
 	get->is_full = get->walk.rows <= 0 || get->walk.bytes <= 0;
 	return !get->is_full;
 }
@@ -197,11 +148,12 @@ static struct vd_future *get_range(struct vd_transaction *transaction, const str
 {
 	struct vd_fault fault = { 0 };
 	struct vd_future *future;
-	int64_t rows = 0;
-	int64_t bytes = 0;
+	struct vd_range_limits limits;
+	if (vd_special_spans(begin, end))
+		return vd_special_get_range(transaction, begin, end, options);
 	if (vd_transaction_check(transaction, &fault) != 0 ||
 		vd_selector_check(transaction, begin, &fault) != 0 ||
-		vd_selector_check(transaction, end, &fault) != 0 || limits_of(options, &rows, &bytes, &fault) != 0)
+		vd_selector_check(transaction, end, &fault) != 0 || vd_range_limits_of(options, &limits, &fault) != 0)
 		return vd_transaction_failed(transaction, &fault);
 	struct get_range *get =
 		vd_read_new(transaction, sizeof *get, VD_FUTURE_ROWS, options->snapshot, get_range_free, &future);
@@ -216,8 +168,8 @@ static struct vd_future *get_range(struct vd_transaction *transaction, const str
 		.sink = rows_sink,
 		.arg = get,
 		.with_values = true,
-		.rows = rows,
-		.bytes = bytes,
+		.rows = limits.rows,
+		.bytes = limits.bytes,
 		.done = on_rows,
 	};
 	if (vd_seek_of(begin, key_limit, &get->arena, &get->begin) &&

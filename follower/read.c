@@ -2,6 +2,7 @@
 #include "follower/read.h"
 
 #include "common/base/codes.h"
+#include "follower/special.h"
 #include "follower/submission.h"
 
 #include <stdlib.h>
@@ -37,7 +38,7 @@ int vd_read_join(struct vd_transaction *transaction, const char **message)
 	return vd_member_join(transaction->database->snapshots, member) ? 0 : VD_CODE_NO_MEMORY;
 }
 
-static void read_close(struct vd_read *read, int code, const char *message)
+void vd_read_close(struct vd_read *read, int code, const char *message)
 {
 	TAILQ_REMOVE(&read->transaction->reading, read, link);
 	if (read->fetch != NULL)
@@ -52,7 +53,8 @@ void vd_read_end(struct vd_read *read, int code, const char *message)
 	struct vd_fault fault = { 0 };
 	/* the message may be the read's own */
 	vd_fault_set(&fault, code, "%s", message == NULL ? "" : message);
-	read_close(read, code, fault.message);
+	vd_read_close(read, code, fault.message);
+	vd_specials_read_ended(transaction, &fault);
 	vd_submission_read_ended(transaction, &fault);
 }
 
@@ -60,5 +62,5 @@ void vd_reads_end(struct vd_transaction *transaction, int code)
 {
 	struct vd_read *read;
 	while ((read = TAILQ_FIRST(&transaction->reading)) != NULL)
-		read_close(read, code, NULL);
+		vd_read_close(read, code, NULL);
 }

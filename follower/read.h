@@ -33,6 +33,8 @@ VD_MUST_USE int vd_read_join(struct vd_transaction *transaction, const char **me
 
 /* Ends the future and frees the read. */
 void vd_read_end(struct vd_read *read, int code, const char *message);
+/* The same for a read whose end concerns nobody else. */
+void vd_read_close(struct vd_read *read, int code, const char *message);
 
 /* All of a transaction. */
 void vd_reads_end(struct vd_transaction *transaction, int code);

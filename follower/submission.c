@@ -113,8 +113,8 @@ static int request_of(struct vd_submission *submission, struct vd_request *reque
 	if (size > limit)
 		return vd_fault_set(fault, VD_CODE_TRANSACTION_TOO_LARGE,
 			"the transaction has %zu bytes of mutations and conflict ranges, %zu are allowed", size, limit);
-	if (!vd_conflicts_list(&transaction->reads, &request->reads) ||
-		!vd_conflicts_list(&transaction->writes, &request->writes))
+	if (!vd_conflicts_list(&transaction->reads, &transaction->arena, &request->reads) ||
+		!vd_conflicts_list(&transaction->writes, &transaction->arena, &request->writes))
 		return vd_fault_set(fault, VD_CODE_TRANSACTION_TOO_LARGE, "%s", "");
 	request->read_count = vd_conflicts_count(&transaction->reads);
 	request->write_count = vd_conflicts_count(&transaction->writes);

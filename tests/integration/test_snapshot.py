@@ -286,12 +286,13 @@ def test_reads_in_flight_end_with_a_lost_connection(workers, database):
     with database.connect(autocommit=False) as blocker:
         blocker.execute("LOCK TABLE verdict.kv IN ACCESS EXCLUSIVE MODE")
         reads = [tr.get_later(b"a"), tr.get_range_later(b"a", b"b")]
+        reads.append(tr.get_later(b"\xff\xff/transaction/read_conflict_range/a"))  # which waits for them
         tr.set(b"x", b"")
         commit = tr.commit_later()
         time.sleep(0.2)
-        assert not reads[0].is_ready()
+        assert not reads[0].is_ready() and not reads[2].is_ready()
         database.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-        assert [read.code() for read in reads] == [1007, 1007]
+        assert [read.code() for read in reads] == [1007, 1007, 1007]
         assert commit.code() == 1007
         blocker.rollback()
     assert database.execute("SELECT count(*) FROM commit_requests") == [(0,)]

@@ -37,7 +37,7 @@ static const char *text(void)
 	static char out[512];
 	const struct vd_range *ranges;
 	size_t used = 0;
-	assert_true(vd_conflicts_list(&conflicts, &ranges));
+	assert_true(vd_conflicts_list(&conflicts, &arena, &ranges));
 	out[0] = '\0';
 	for (size_t i = 0; i < vd_conflicts_count(&conflicts); i++)
 		used += (size_t)snprintf(out + used, sizeof out - used, "%s%.*s-%.*s", i == 0 ? "" : " ",
@@ -109,7 +109,7 @@ static void a_long_key_too(void **state)
 	memset(key, 'k', sizeof key);
 	assert_true(vd_conflicts_add_key(&conflicts, vd_bytes_of(key, sizeof key)));
 	const struct vd_range *ranges;
-	assert_true(vd_conflicts_list(&conflicts, &ranges));
+	assert_true(vd_conflicts_list(&conflicts, &arena, &ranges));
 	assert_true(vd_range_is_key(ranges[0]) && ranges[0].begin.size == sizeof key);
 }
 
@@ -123,7 +123,7 @@ static void own_writes_answer_for_their_keys(void **state)
 	struct vd_range all = vd_range_of(VD_BYTES("a"), VD_BYTES("z"));
 	assert_true(vd_conflicts_add_read(&conflicts, all, overlay));
 	const struct vd_range *ranges;
-	assert_true(vd_conflicts_list(&conflicts, &ranges));
+	assert_true(vd_conflicts_list(&conflicts, &arena, &ranges));
 	assert_int_equal(vd_conflicts_count(&conflicts), 3);
 	assert_true(vd_bytes_equal(ranges[0].end, VD_BYTES("b")));
 	assert_true(
@@ -154,7 +154,7 @@ static void random_ranges(void **state)
 				is_in[at] = true;
 		}
 		const struct vd_range *ranges;
-		assert_true(vd_conflicts_list(&conflicts, &ranges));
+		assert_true(vd_conflicts_list(&conflicts, &arena, &ranges));
 		size_t bytes = 0, next = 0;
 		for (uint8_t at = 0; at < 64; at++) {
 			if (is_in[at] && (at == 0 || !is_in[at - 1])) {

@@ -28,22 +28,3 @@ int vd_transaction_get_committed_order(const struct vd_transaction *transaction,
 	vd_guard_leave(transaction->guard);
 	return code;
 }
-
-int vd_transaction_get_conflict(const struct vd_transaction *transaction, const uint8_t **begin,
-	size_t *begin_size, const uint8_t **end, size_t *end_size, int64_t *version)
-{
-	int code = vd_guard_enter(transaction->guard);
-	if (code != 0)
-		return code;
-	if (transaction->has_conflict) {
-		*begin = transaction->conflict.begin.data;
-		*begin_size = transaction->conflict.begin.size;
-		*end = transaction->conflict.end.data;
-		*end_size = transaction->conflict.end.size;
-		*version = transaction->conflict_version;
-	} else {
-		code = VD_CODE_CLIENT_INVALID_OPERATION;
-	}
-	vd_guard_leave(transaction->guard);
-	return code;
-}

@@ -24,6 +24,7 @@ struct vd_options {
 	bool read_your_writes_disabled;
 	bool bypass_unreadable;
 	bool read_system_keys;
+	bool report_conflicting_keys;
 };
 
 void vd_options_init(struct vd_options *options, const struct vd_database_settings *settings);

@@ -68,16 +68,6 @@ static void submission_end_read_only(struct vd_submission *submission)
 	submission_end(submission, 0, NULL);
 }
 
-static void keep_conflict(struct vd_submission *submission, const struct vd_verdict *verdict)
-{
-	struct vd_transaction *transaction = submission->transaction;
-	if (transaction == NULL || verdict->conflict_range >= submission->read_count)
-		return;
-	transaction->has_conflict = true;
-	transaction->conflict = submission->reads[verdict->conflict_range];
-	transaction->conflict_version = (int64_t)verdict->conflict_version;
-}
-
 static void on_verdict(void *arg, const struct vd_verdict *verdict)
 {
 	struct vd_submission *submission = arg;
@@ -96,8 +86,9 @@ static void on_verdict(void *arg, const struct vd_verdict *verdict)
 		submission_end(submission, 0, NULL);
 		return;
 	}
-	if (verdict->code == VD_CODE_NOT_COMMITTED)
-		keep_conflict(submission, verdict);
+	if (verdict->code == VD_CODE_NOT_COMMITTED && transaction != NULL)
+		vd_conflicting_keep(&transaction->conflicting, &transaction->arena, submission->reads,
+			submission->read_count, verdict);
 	bool is_given_up = verdict->code == VD_CODE_TRANSACTION_CANCELLED && submission->give_up_code != 0;
 	submission_fail(submission, is_given_up ? submission->give_up_code : verdict->code, verdict->message);
 }
@@ -120,6 +111,7 @@ static int request_of(struct vd_submission *submission, struct vd_request *reque
 	request->write_count = vd_conflicts_count(&transaction->writes);
 	request->mutations = transaction->mutations.items;
 	request->mutation_count = transaction->mutations.count;
+	request->reports_conflicts = transaction->options.report_conflicting_keys;
 	submission->reads = request->reads;
 	submission->read_count = request->read_count;
 	/* without a read of its own it carries the newest pair that is known here */

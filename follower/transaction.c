@@ -132,7 +132,8 @@ void vd_transaction_clear_state(struct vd_transaction *transaction)
 	memset(&transaction->member, 0, sizeof transaction->member);
 	memset(&transaction->deferred, 0, sizeof transaction->deferred);
 	transaction->is_used = transaction->is_committing = false;
-	transaction->is_committed = transaction->has_conflict = false;
+	transaction->is_committed = false;
+	transaction->conflicting = (struct vd_conflicting){ 0 };
 	transaction->ended = transaction->database == NULL ? VD_CODE_TRANSACTION_CANCELLED : 0;
 }
 

@@ -12,8 +12,8 @@
  * 4. The order in which a call is refused: the end of the transaction, use after commit, the deferred error of a write, the
  *    lost snapshot, then what is wrong with the call itself.
  *
- * Under the guard. The public calls are in transaction.c, write.c, get.c, get_key.c, get_range.c, submission.c, committed.c, retry.c
- * and run.c.
+ * Under the guard. The public calls are in transaction.c, write.c, get.c, get_key.c, get_range.c, submission.c, committed.c, conflicting.c,
+ * retry.c and run.c.
  */
 #ifndef VD_FOLLOWER_TRANSACTION_H
 #define VD_FOLLOWER_TRANSACTION_H
@@ -21,6 +21,7 @@
 #include "common/base/arena.h"
 #include "common/base/vector.h"
 #include "common/kv/overlay.h"
+#include "follower/conflicting.h"
 #include "follower/conflicts.h"
 #include "follower/database.h"
 #include "follower/deadline.h"
@@ -72,9 +73,7 @@ struct vd_transaction {
 	bool is_committed;
 	int64_t committed_version;
 	int committed_order;
-	bool has_conflict;
-	struct vd_range conflict; /* in the arena */
-	int64_t conflict_version;
+	struct vd_conflicting conflicting;
 
 	/* over resets by on_error, until reset by the user */
 	int64_t began_us;

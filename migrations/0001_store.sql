@@ -39,7 +39,8 @@ CREATE TABLE clients (
 -- The durable verdicts: one row for each client of a batch, only ever inserted and deleted, so that nothing
 -- is overwritten from a leader's memory. entries holds 16 bytes a verdict, big-endian:
 --   sequence - first (4) | code (2) | order in the batch (2) | digest of the content (8)
--- code is 0 for committed, else the error number. details holds 16 bytes for each conflict:
+-- code is 0 for committed, else the error number; with a conflict, order says how many read ranges lost beyond the first.
+-- details holds 16 bytes for each read range that lost, those of a request behind each other:
 --   sequence - first (4) | index of the read range (4) | version that it lost to (8)
 -- notes maps a sequence number to the message of an SQL error.
 CREATE TABLE outcomes (
@@ -149,7 +150,8 @@ CREATE TYPE answer AS (
   place          integer,
   detail_range   bigint,
   detail_version bigint,
-  note           text
+  note           text,
+  further        bytea -- the read ranges that lost beyond the first: 12 bytes each, index (4) and version (8)
 );
 
 -- One statement, so one snapshot: a request is seen either queued or decided, never neither because it moved.
@@ -169,11 +171,11 @@ LANGUAGE sql VOLATILE SET search_path FROM CURRENT SET jit = off AS $$
       FROM batches b, generate_series(0, octet_length(b.entries) - 16, 16) a,
            LATERAL (SELECT encode(substring(b.entries FROM a + 1 FOR 8), 'hex') AS hex) e),
   details AS MATERIALIZED (
-    SELECT b.first + ('x' || substr(e.hex, 1, 8))::bit(32)::bigint AS sequence,
-           ('x' || substr(e.hex, 9, 8))::bit(32)::bigint AS range,
-           ('x' || substr(e.hex, 17, 16))::bit(64)::bigint AS version
-      FROM batches b, generate_series(0, octet_length(b.details) - 16, 16) a,
-           LATERAL (SELECT encode(substring(b.details FROM a + 1 FOR 16), 'hex') AS hex) e)
+    SELECT d.sequence, string_agg(d.lost, ''::bytea ORDER BY d.at) AS lost
+      FROM (SELECT b.first + ('x' || encode(substring(b.details FROM a + 1 FOR 4), 'hex'))::bit(32)::bigint AS sequence,
+                   a AS at, substring(b.details FROM a + 5 FOR 12) AS lost
+              FROM batches b, generate_series(0, octet_length(b.details) - 16, 16) a) d
+     GROUP BY d.sequence)
   SELECT s.sequence,
          (CASE WHEN c.client IS NULL THEN 4
                WHEN s.sequence <= c.low_water THEN 3
@@ -181,7 +183,9 @@ LANGUAGE sql VOLATILE SET search_path FROM CURRENT SET jit = off AS $$
                WHEN q.client IS NOT NULL THEN 1
                ELSE 0 END)::smallint,
          CASE WHEN t.client IS NOT NULL THEN 1025 ELSE o.code END,
-         o.version, o.place, d.range, d.version, o.notes ->> s.sequence::text
+         o.version, o.place, ('x' || encode(substring(d.lost FOR 4), 'hex'))::bit(32)::bigint,
+         ('x' || encode(substring(d.lost FROM 5 FOR 8), 'hex'))::bit(64)::bigint, o.notes ->> s.sequence::text,
+         substring(d.lost FROM 13)
     FROM asked s
     LEFT JOIN clients c ON c.client = p_client AND c.generation = p_generation
     LEFT JOIN tombstones t ON t.client = c.client AND t.sequence = s.sequence

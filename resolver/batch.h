@@ -43,6 +43,12 @@ enum vd_fate {
 	VD_FATE_WAITING,  /* its client is at its limit: stays in the queue */
 };
 
+/* A read range that lost, by its index in the request, and the version that it lost to. */
+struct vd_lost {
+	uint32_t range;
+	uint64_t version;
+};
+
 /* One request of a batch. */
 struct vd_item {
 	struct vd_client_id id;
@@ -61,6 +67,8 @@ struct vd_item {
 	enum vd_fate fate;
 	/* the verdict, if decided, repeated or denied; version is that of its own batch, 0 for a tombstone */
 	struct vd_known verdict;
+	const struct vd_lost
+		*lost;        /* of a conflict decided anew: what lost beyond the first, verdict.order of them */
 	const char *note; /* NULL, or the message that is stored with the verdict of a refused one */
 	uint32_t next;    /* the next item of the same owner; UINT32_MAX: none */
 };

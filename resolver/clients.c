@@ -320,6 +320,8 @@ bool vd_clients_load_outcome(struct vd_clients *clients, const struct vd_client_
 		struct vd_known *known = known_slot(client->known, client->known_capacity, sequence);
 		if (known->sequence == 0)
 			return false;
+		if (known->detail_version != 0)
+			continue; /* a further range, or read before */
 		known->detail_range = vd_load_be32(detail + 4);
 		known->detail_version = vd_load_be64(detail + 8);
 	}

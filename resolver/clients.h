@@ -36,10 +36,10 @@ struct vd_known {
 	uint64_t sequence; /* never 0 */
 	uint64_t version;  /* of its batch; 0: a tombstone */
 	uint64_t digest;
-	uint64_t detail_version; /* of a conflict: what it lost to */
-	uint32_t detail_range;   /* of a conflict: the index of the read range */
+	uint64_t detail_version; /* of a conflict: what the first range that lost has lost to */
+	uint32_t detail_range;   /* of a conflict: its index among the read ranges */
 	uint16_t code;           /* 0: committed, else the error number; 1025: a tombstone */
-	uint16_t order;          /* of a winner */
+	uint16_t order;          /* of a winner; of a conflict: how many further ranges lost, as stored */
 };
 
 enum vd_client_state {

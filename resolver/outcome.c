@@ -117,15 +117,34 @@ static const char *notes_of(struct vd_batch *batch, const struct vd_owner *owner
 
 /* ---- One client's row ---- */
 
+static size_t details_of(const struct vd_item *item)
+{
+	bool is_conflict = item->fate == VD_FATE_DECIDED && item->verdict.code == VD_CODE_NOT_COMMITTED;
+	return is_conflict ? 1 + (size_t)item->verdict.order : 0;
+}
+
+/* One record for each range that lost, the first one first. Returns the end. */
+static uint8_t *details_put(uint8_t *to, const struct vd_item *item, uint64_t lowest)
+{
+	struct vd_lost lost = { item->verdict.detail_range, item->verdict.detail_version };
+	for (size_t i = 0; i < details_of(item); i++, to += ENTRY_BYTES) {
+		if (i > 0)
+			lost = item->lost[i - 1];
+		vd_store_be32(to, (uint32_t)(item->sequence - lowest));
+		vd_store_be32(to + 4, lost.range);
+		vd_store_be64(to + 8, lost.version);
+	}
+	return to;
+}
+
 static bool row_fill(struct vd_batch *batch, const struct vd_owner *owner, struct filling *filling,
 	size_t row, size_t *sequence_count)
 {
-	uint32_t conflicts = 0;
+	size_t details = 0;
 	for (uint32_t i = owner->first; i != NONE; i = batch->items[i].next)
-		conflicts +=
-			batch->items[i].fate == VD_FATE_DECIDED && batch->items[i].verdict.code == VD_CODE_NOT_COMMITTED;
+		details += details_of(&batch->items[i]);
 	uint8_t *entry = vd_arena_alloc_bytes(&batch->work, (size_t)owner->decided * ENTRY_BYTES);
-	uint8_t *detail = vd_arena_alloc_bytes(&batch->work, (size_t)conflicts * ENTRY_BYTES);
+	uint8_t *detail = vd_arena_alloc_bytes(&batch->work, details * ENTRY_BYTES);
 	const char *notes = notes_of(batch, owner);
 	if (entry == NULL || detail == NULL || notes == NULL)
 		return false;
@@ -135,8 +154,8 @@ static bool row_fill(struct vd_batch *batch, const struct vd_owner *owner, struc
 	filling->lasts[row] = (int64_t)owner->highest;
 	filling->versions[row] = (int64_t)batch->version;
 	filling->entries[row] = vd_bytes_of(entry, (size_t)owner->decided * ENTRY_BYTES);
-	filling->details[row] = vd_bytes_of(detail, (size_t)conflicts * ENTRY_BYTES);
-	filling->detail_nulls[row] = conflicts == 0;
+	filling->details[row] = vd_bytes_of(detail, details * ENTRY_BYTES);
+	filling->detail_nulls[row] = details == 0;
 	filling->notes[row] = notes;
 	for (uint32_t i = owner->first; i != NONE; i = batch->items[i].next) {
 		const struct vd_known *verdict = &batch->items[i].verdict;
@@ -147,12 +166,7 @@ static bool row_fill(struct vd_batch *batch, const struct vd_owner *owner, struc
 		vd_store_be16(entry + 6, verdict->order);
 		vd_store_be64(entry + 8, verdict->digest);
 		entry += ENTRY_BYTES;
-		if (verdict->code == VD_CODE_NOT_COMMITTED) {
-			vd_store_be32(detail, (uint32_t)(verdict->sequence - owner->lowest));
-			vd_store_be32(detail + 4, verdict->detail_range);
-			vd_store_be64(detail + 8, verdict->detail_version);
-			detail += ENTRY_BYTES;
-		}
+		detail = details_put(detail, &batch->items[i], owner->lowest);
 		filling->owners[*sequence_count] = (int32_t)row + 1;
 		filling->sequences[(*sequence_count)++] = (int64_t)verdict->sequence;
 	}

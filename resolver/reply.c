@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #define NONE            UINT32_MAX
-#define ENTRY_CHARS_MAX 80 /* a blank, 20 digits, 16, 5, 10, 20, and four colons */
+#define ENTRY_CHARS_MAX 80 /* a blank, 20 digits, 16, 5, 10, 20, 2, and five colons */
 #define MORE_CHARS_MAX  32
 
 struct list {
@@ -109,6 +109,10 @@ static void put_entry(struct writer *writer, const struct vd_item *item)
 	put_number(writer, is_conflict ? verdict->detail_range : verdict->code == 0 ? verdict->order : 0);
 	put_char(writer, ':');
 	put_number(writer, is_conflict ? verdict->detail_version : 0);
+	if (is_conflict && verdict->order > 0) {
+		put_char(writer, ':');
+		put_number(writer, verdict->order);
+	}
 	writer->has_entry = true;
 }
 
@@ -172,7 +176,7 @@ static void pack_list(struct writer *writer, const struct vd_batch *batch)
 		put_char(writer, ':');
 		put_number(writer, item->verdict.code);
 		put_char(writer, ':');
-		put_number(writer, item->verdict.order);
+		put_number(writer, item->verdict.code == 0 ? item->verdict.order : 0);
 		left--;
 		if (writer->used + ENTRY_CHARS_MAX + MORE_CHARS_MAX > writer->limit) {
 			if (++lists == VD_REPLY_LISTS_MAX && left > 0) {

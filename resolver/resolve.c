@@ -2,6 +2,7 @@
 /* resolve.c: the gates, in order; a request that passes them all has committed. */
 #include "resolver/resolve.h"
 
+#include "resolver/conflict.h"
 #include "resolver/fold.h"
 
 static bool term_is(const uint8_t a[VD_TERM_BYTES], const uint8_t b[VD_TERM_BYTES])
@@ -71,27 +72,13 @@ static bool gate_identity(struct vd_resolver *resolver, struct vd_batch *batch, 
 	return false;
 }
 
-/* 0 or 1020, with the range and the version that it lost to. */
-static int gate_conflict(const struct vd_window *window, struct vd_item *item)
+/* Sets the code of the verdict, with what belongs to it. False if the batch's arena is at its limit. */
+static bool gates(struct vd_resolver *resolver, struct vd_batch *batch, struct vd_item *item)
 {
-	const struct vd_request *request = &item->request;
-	for (size_t i = 0; i < request->read_count; i++) {
-		uint64_t version = vd_window_query(window, request->reads[i], request->read_version);
-		if (version != 0) {
-			item->verdict.detail_range = (uint32_t)i;
-			item->verdict.detail_version = version;
-			return VD_CODE_NOT_COMMITTED;
-		}
-	}
-	return 0;
-}
-
-static int gates(struct vd_resolver *resolver, struct vd_item *item)
-{
-	if (item->refused_code != 0)
-		return item->refused_code;
-	int code = vd_horizon_judge(&resolver->horizon, &item->request);
-	return code != 0 ? code : gate_conflict(resolver->window, item);
+	item->verdict.code = item->refused_code;
+	if (item->verdict.code == 0)
+		item->verdict.code = (uint16_t)vd_horizon_judge(&resolver->horizon, &item->request);
+	return item->verdict.code != 0 || vd_conflict_judge(resolver->window, item, &batch->work);
 }
 
 /* ---- What follows from a verdict ---- */
@@ -126,9 +113,9 @@ static bool decide(struct vd_resolver *resolver, struct vd_batch *batch, struct 
 	struct vd_owner *owner = &batch->owners[item->owner];
 	item->verdict =
 		(struct vd_known){ .sequence = item->sequence, .version = batch->version, .digest = item->digest };
-	int code = gates(resolver, item);
-	item->verdict.code = (uint16_t)code;
-	if (code == 0) {
+	if (!gates(resolver, batch, item))
+		return false;
+	if (item->verdict.code == 0) {
 		VD_ASSERT(batch->counts.committed < VD_BATCH_REQUESTS_MAX);
 		struct vd_stamp stamp = { batch->version, (uint16_t)batch->counts.committed };
 		item->verdict.order = stamp.order;
@@ -145,7 +132,7 @@ static bool decide(struct vd_resolver *resolver, struct vd_batch *batch, struct 
 	else if (item->sequence > owner->highest)
 		owner->highest = item->sequence;
 	owner->decided++;
-	count(&batch->counts, code);
+	count(&batch->counts, item->verdict.code);
 	return true;
 }
 

@@ -74,6 +74,7 @@ static bool encode(struct vd_arena *scratch, struct vd_arena *arena, const struc
 	message.writes = pack_ranges(scratch, request->writes, request->write_count);
 	message.n_mutations = request->mutation_count;
 	message.mutations = pack_mutations(scratch, request->mutations, request->mutation_count);
+	message.report_conflicts = request->reports_conflicts;
 	if (message.reads == NULL || message.writes == NULL || message.mutations == NULL) {
 		return false;
 	}
@@ -203,6 +204,7 @@ int vd_request_decode(
 		.read_count = message->n_reads,
 		.write_count = message->n_writes,
 		.mutation_count = message->n_mutations,
+		.reports_conflicts = message->report_conflicts,
 	};
 	memcpy(request->read_term, message->read_term.data, VD_TERM_BYTES);
 	bool fits = unpack_ranges(arena, message->reads, message->n_reads, &request->reads) &&

@@ -15,6 +15,10 @@
 
 #define VD_TERM_BYTES 16
 
+/* How many of the ranges that lost a conflict names, if the request wants to know more than the first. It bounds what is
+ * stored of a verdict (16 bytes for each). */
+#define VD_REQUEST_CONFLICTS_MAX 100
+
 struct vd_request {
 	/* What the transaction's snapshot showed; without reads, the newest that the worker has seen. */
 	uint8_t read_term[VD_TERM_BYTES];
@@ -25,6 +29,7 @@ struct vd_request {
 	size_t write_count;
 	const struct vd_mutation *mutations; /* in order */
 	size_t mutation_count;
+	bool reports_conflicts; /* a conflict names all read ranges that lost, up to VD_REQUEST_CONFLICTS_MAX */
 };
 
 struct vd_limits {

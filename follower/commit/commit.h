@@ -33,9 +33,12 @@ struct vd_verdict {
 	uint64_t version;
 	/* of a commit: its place in the batch; version and order make the versionstamp */
 	uint16_t order;
-	/* of a conflict: the index of the read range in the request, and the version that it lost to (0: not known) */
+	/* of a conflict: the index of the first read range in the request that lost, and the version that it lost to (0: not known) */
 	uint32_t conflict_range;
 	uint64_t conflict_version;
+	/* of a conflict: the further ranges that lost, if the request asked for them; 12 bytes each, big-endian: index (4) and
+	 * version (8). Borrowed until the handler returns. */
+	struct vd_bytes conflicts_further;
 	/* the server's message of a 7002, or why the outcome is unknown; "" else. Borrowed until the handler returns. */
 	const char *message;
 };

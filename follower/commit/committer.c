@@ -63,6 +63,7 @@ static void tell(struct vd_committer *committer)
 		commit->handler(commit->arg, &commit->verdict);
 		free((void *)commit->payload.data);
 		free(commit->message);
+		free(commit->further);
 		free(commit);
 	}
 }

@@ -13,14 +13,15 @@
 static void believe(struct vd_committer *committer, struct vd_commit *commit, uint64_t version,
 	const struct vd_reply_entry *entry)
 {
-	if (entry->code == VD_CODE_SQL_ERROR) {
-		commit->look_now = true; /* its text does not fit into a reply */
+	bool is_conflict = entry->code == VD_CODE_NOT_COMMITTED;
+	if (entry->code == VD_CODE_SQL_ERROR || (is_conflict && entry->has_more)) {
+		commit->look_now = true; /* its text, or all that it lost, does not fit into a reply */
 		return;
 	}
 	struct vd_verdict verdict = { .code = entry->code, .version = version, .message = "" };
 	if (entry->code == VD_CODE_SUCCESS) {
 		verdict.order = (uint16_t)entry->a;
-	} else if (entry->code == VD_CODE_NOT_COMMITTED) {
+	} else if (is_conflict) {
 		verdict.conflict_range = (uint32_t)entry->a;
 		verdict.conflict_version = entry->b;
 	}

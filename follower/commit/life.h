@@ -57,6 +57,7 @@ struct vd_commit {
 	void *arg;
 	struct vd_verdict verdict;
 	char *message;               /* owned; what verdict.message points to, or NULL */
+	uint8_t *further;            /* owned; what verdict.conflicts_further points to, or NULL */
 	TAILQ_ENTRY(vd_commit) link; /* waiting, open or decided */
 	LIST_ENTRY(vd_commit) bucket;
 };
@@ -94,7 +95,8 @@ void vd_commits_doubt(struct vd_commits *commits, struct vd_commit *commit);
 void vd_commits_resend(struct vd_commits *commits, struct vd_commit *commit);
 /* Somebody wants to give up. One that waits is decided at once: 1025. */
 void vd_commits_give_up(struct vd_commits *commits, struct vd_commit *commit);
-/* The verdict is known: any state but decided. message may be NULL; copied (without memory it is lost, the verdict is not). */
+/* The verdict is known: any state but decided. message may be NULL; it and the further
+ * conflicts are copied (without memory they are lost, the verdict is not). */
 void vd_commits_decide(
 	struct vd_commits *commits, struct vd_commit *commit, const struct vd_verdict *verdict);
 

@@ -22,9 +22,10 @@ enum answer_state {
 	{                                                                                                        \
 		{ "sequence", VD_PG_INT8 }, { "state", VD_PG_INT2 }, { "code", VD_PG_INT4 },                         \
 			{ "version", VD_PG_INT8 }, { "place", VD_PG_INT4 }, { "detail_range", VD_PG_INT8 },              \
-			{ "detail_version", VD_PG_INT8 }, { "note", VD_PG_TEXT },                                        \
+			{ "detail_version", VD_PG_INT8 }, { "note", VD_PG_TEXT }, { "further", VD_PG_BYTEA },            \
 	}
-#define ANSWER "SELECT sequence, state, code, version, place, detail_range, detail_version, note FROM "
+#define ANSWER                                                                                               \
+	"SELECT sequence, state, code, version, place, detail_range, detail_version, note, further FROM "
 
 static const struct vd_pg_statement look_statement = {
 	.name = "look",
@@ -70,7 +71,7 @@ void vd_committer_heard(struct vd_committer *committer, const struct vd_pg_outco
 
 /* ---- answers ---- */
 
-/* False without memory for the note. */
+/* False without memory for the note, or for the ranges. */
 static bool answer_read(
 	struct vd_answer *answer, const struct vd_pg_rows *rows, size_t row, struct vd_arena *arena)
 {
@@ -88,6 +89,8 @@ static bool answer_read(
 	};
 	if (answer->verdict.code != VD_CODE_SUCCESS)
 		answer->verdict.order = 0;
+	if (!vd_bytes_dup(arena, vd_pg_rows_bytea(rows, row, 8), &answer->verdict.conflicts_further))
+		return false;
 	if (vd_pg_rows_null(rows, row, 7))
 		return true;
 	answer->verdict.message = vd_arena_string(arena, vd_pg_rows_text(rows, row, 7));

@@ -80,6 +80,8 @@ static bool read_entry(const char **at, struct vd_reply_entry *entry)
 		!skip(at, ':') || !read_number(at, UINT16_MAX, &code) || !skip(at, ':') ||
 		!read_number(at, INT64_MAX, &entry->a) || !skip(at, ':') || !read_number(at, INT64_MAX, &entry->b))
 		return false;
+	uint64_t further = 0;
+	entry->has_more = skip(at, ':') && read_number(at, UINT16_MAX, &further) && further > 0;
 	entry->code = (int)code;
 	if (entry->code == VD_CODE_SUCCESS && entry->a > UINT16_MAX)
 		return false;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reply: the leader's packed answer, read from a payload that anybody may have sent.
  *
- *	r1 <version> <sequence>:<token>:<code>:<a>:<b> …
+ *	r1 <version> <sequence>:<token>:<code>:<a>:<b>[:<further>] …
  *
- * Numbers are decimal without a sign, the token is 16 lower-case hex digits. Text behind an entry's fifth field, words that do
+ * Numbers are decimal without a sign, the token is 16 lower-case hex digits. Other text behind an entry's fifth field, words that do
  * not start with a digit, and words that are no entry are passed over, so that a later leader may say more. A payload of
  * another kind or with no version has no entries. Nothing is believed here: that is for whoever knows the tokens.
  * Pure; borrows the payload.
@@ -24,9 +24,10 @@ struct vd_reply {
 struct vd_reply_entry {
 	uint64_t sequence;
 	uint64_t token;
-	int code;   /* 0 to 65535 */
-	uint64_t a; /* committed: the order, at most 65535; conflict: index of the read range, below 2^32 */
-	uint64_t b; /* conflict: the version that it lost to */
+	int code;      /* 0 to 65535 */
+	uint64_t a;    /* committed: the order, at most 65535; conflict: index of the read range, below 2^32 */
+	uint64_t b;    /* conflict: the version that it lost to */
+	bool has_more; /* conflict: further ranges lost, which a look tells */
 };
 
 VD_MUST_USE bool vd_reply_begin(struct vd_reply *reply, const char *payload);

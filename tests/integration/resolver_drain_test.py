@@ -38,6 +38,14 @@ def kv(client):
     return {bytes(k): bytes(v) for k, v in client.session.execute("SELECT key, value FROM kv ORDER BY key").fetchall()}
 
 
+def encode_reads(client, at, keys, extra):
+    return client.request([(SET, b"x", b"1")], reads=[rw.key_range(key) for key in keys], at=at, extra=extra)
+
+
+def further(row):
+    return list(struct.iter_unpack(">IQ", bytes(row[8])))
+
+
 def test_a_conflict_names_range_and_version(world):
     world.lead()
     client, other = world.client(), world.client()
@@ -46,11 +54,40 @@ def test_a_conflict_names_range_and_version(world):
     verdict = client.commit([(SET, b"x", b"1")], reads=[rw.key_range(b"a"), (b"k", b"p")], at=at)
     assert (verdict.code, verdict.a, verdict.b) == (rw.CONFLICT, 1, first.version)
     assert client.get(b"x") is None
-    _, state, code, _, _, detail_range, detail_version, _ = client.look(1)[1]
+    _, state, code, _, _, detail_range, detail_version, *_ = client.look(1)[1]
     assert (state, code, detail_range, detail_version) == (2, rw.CONFLICT, 1, first.version)
+    assert verdict.further == 0 and further(client.look(1)[1]) == []
     # a writer that reads nothing does not conflict, and a reader does not harm a writer
     assert client.commit([(SET, b"m", b"2")], at=at).code == 0
     assert client.commit([(SET, b"y", b"1")], reads=[(b"a", b"z")], at=client.snapshot()).code == 0
+
+
+def test_a_conflict_names_all_ranges_if_it_is_asked_to(world):
+    """The first with its version in the reply, with how many more there are; all of them in the outcome, up to 100, also for
+    a copy and by the next leader."""
+    leader = world.lead()
+    client, other = world.client(), world.client()
+    at = client.snapshot()
+    older = other.commit([(SET, b"k%03d" % i, b"") for i in range(0, 300, 2)])
+    newer = other.commit([(SET, b"k004", b"")])
+    report = rw.field(7, 1)
+    payload = encode_reads(client, at, [b"k000", b"k001", b"k002", b"k003", b"k004"], report)
+    many = encode_reads(client, at, [b"k%03d" % i for i in range(300)], report)
+    sequence, large = client.submit_payloads([payload, many])
+    verdict = client.wait(sequence)[0]
+    assert (verdict.code, verdict.a, verdict.b, verdict.further) == (rw.CONFLICT, 0, older.version, 2)
+    assert client.wait(large)[0].further == 99
+    stored = client.look(sequence, large)
+    assert stored[sequence][5:7] == (0, older.version)
+    assert further(stored[sequence]) == [(2, older.version), (4, newer.version)]
+    assert further(stored[large]) == [(i, newer.version if i == 4 else older.version) for i in range(2, 200, 2)]
+    leader.kill()
+    world.lead("b")
+    client.verdicts.clear()
+    client.resend(sequence, payload)
+    client.submit([])
+    assert client.wait(sequence)[0] == verdict
+    assert client.look(sequence)[sequence] == stored[sequence]
 
 
 def test_an_earlier_winner_of_the_same_batch(world):

@@ -80,6 +80,47 @@ def test_a_read_version_that_is_given(worker, key):
     assert tr.read_at(first.committed()) == 2010
 
 
+def test_a_conflict_tells_all_that_it_lost(worker, key):
+    """Option report_conflicting_keys; without it the first. The same as get_conflict tells, until the reset."""
+    plain, asking = worker.transaction(), worker.transaction(report_conflicting_keys=None)
+    for tr in (plain, asking):
+        for name in (b"a", b"b", b"c", b"d"):
+            tr.get(key + name)
+        tr.get_range(key + b"m", key + b"p")
+        tr.set(key + b"out", b"")
+    versions = {}
+    for name in (b"n", b"d", b"b"):
+        writer = worker.transaction()
+        writer.set(key + name, b"1")
+        writer.commit()
+        versions[name] = writer.committed()
+    refused(1020, plain.commit)
+    refused(1020, asking.commit)
+    points = [(key + name, key + name + b"\0", versions[name]) for name in (b"b", b"d")]
+    assert plain.lost_all() == points[:1]
+    assert asking.lost_all() == [*points, (key + b"m", key + b"p", versions[b"n"])]
+    assert asking.lost() == points[0]
+    asking.reset()
+    refused(2000, asking.lost_all)
+    assert asking.get(key + b"b") == b"1"
+    asking.set(key + b"out", b"2")
+    assert asking.commit() is True
+    refused(2000, asking.lost_all)
+
+
+def test_a_conflict_tells_the_first_hundred(worker, key):
+    tr, writer = worker.transaction(report_conflicting_keys=None), worker.transaction()
+    keys = [key + b"%03d" % (2 * i) for i in range(150)]
+    for one in keys:
+        tr.get_later(one).free()
+        writer.set(one, b"")
+    tr.version()
+    writer.commit()
+    tr.set(key, b"")
+    refused(1020, tr.commit)
+    assert tr.lost_all() == [(one, one + b"\0", writer.committed()) for one in keys[:100]]
+
+
 def test_conflict_and_its_details(worker, key):
     a, b = worker.transaction(), worker.transaction()
     assert a.get(key + b"x") is None and b.get(key + b"x") is None

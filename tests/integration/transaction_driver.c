@@ -9,6 +9,7 @@
  *     read_at T VERSION                   "read_at <code>"
  *     size T, committed T, order T        "<word> <code> <number>"
  *     lost T                              "lost <code> <begin> <end> <version>"
+ *     lost_all T                          "lost_all <code> <begin> <end> <version> …"
  *     get F T K SNAPSHOT                  makes future F; so do the following
  *     get_key F T K OR_EQUAL OFFSET SNAPSHOT
  *     get_range F T K OR_EQUAL OFFSET K OR_EQUAL OFFSET LIMIT TARGET MODE ITERATION SNAPSHOT REVERSE
@@ -246,6 +247,19 @@ static void order_lost(void)
 	printf(" %" PRId64 "\n", version);
 }
 
+static void order_lost_all(void)
+{
+	const struct vd_conflict *conflicts;
+	size_t count = 0;
+	printf("lost_all %d", vd_transaction_get_conflicts(transaction(1), &conflicts, &count));
+	for (size_t i = 0; i < count; i++) {
+		print_hex(conflicts[i].begin, conflicts[i].begin_size);
+		print_hex(conflicts[i].end, conflicts[i].end_size);
+		printf(" %" PRId64, conflicts[i].version);
+	}
+	putchar('\n');
+}
+
 /* ---- reads and commits ---- */
 
 static void order_get(void)
@@ -389,6 +403,7 @@ static const struct {
 	{ "committed", order_committed },
 	{ "order", order_order },
 	{ "lost", order_lost },
+	{ "lost_all", order_lost_all },
 	{ "get", order_get },
 	{ "get_key", order_get_key },
 	{ "get_range", order_get_range },

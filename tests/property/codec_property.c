@@ -25,7 +25,8 @@ static struct vd_range *draw_ranges(struct property_case *c, size_t count)
 
 static struct vd_request draw_request(struct property_case *c)
 {
-	struct vd_request request = { .read_version = vd_rng_next(&c->rng) >> property_below(c, 64) };
+	struct vd_request request = { .read_version = vd_rng_next(&c->rng) >> property_below(c, 64),
+		.reports_conflicts = property_chance(c, 30) };
 	request.read_count = property_below(c, 1 + c->steps);
 	request.write_count = property_below(c, 1 + c->steps / 2);
 	request.mutation_count = property_below(c, 1 + c->steps);
@@ -59,8 +60,9 @@ static bool equal_ranges(const struct vd_range *a, const struct vd_range *b, siz
 static bool equal(const struct vd_request *a, const struct vd_request *b)
 {
 	if (memcmp(a->read_term, b->read_term, VD_TERM_BYTES) != 0 || a->read_version != b->read_version ||
-		a->read_count != b->read_count || a->write_count != b->write_count ||
-		a->mutation_count != b->mutation_count || !equal_ranges(a->reads, b->reads, a->read_count) ||
+		a->reports_conflicts != b->reports_conflicts || a->read_count != b->read_count ||
+		a->write_count != b->write_count || a->mutation_count != b->mutation_count ||
+		!equal_ranges(a->reads, b->reads, a->read_count) ||
 		!equal_ranges(a->writes, b->writes, a->write_count)) {
 		return false;
 	}

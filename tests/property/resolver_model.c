@@ -84,22 +84,32 @@ static int judge_age(const struct model *model, const struct vd_request *request
 	return is_preceding && version == model->takeover && version >= model->floor ? 0 : 1007;
 }
 
+static uint64_t last_written(const struct model *model, struct vd_range read)
+{
+	uint64_t highest = 0;
+	for (size_t i = 0; i < model->write_count; i++) {
+		struct vd_range write = model->writes[i].range;
+		if (vd_bytes_compare(read.begin, write.end) < 0 && vd_bytes_compare(write.begin, read.end) < 0 &&
+			vd_bytes_compare(read.begin, read.end) < 0 && model->writes[i].version > highest)
+			highest = model->writes[i].version;
+	}
+	return highest;
+}
+
 void model_judge(struct model *model, const struct vd_request *request, struct model_verdict *verdict)
 {
 	verdict->code = judge_age(model, request);
-	for (size_t r = 0; r < request->read_count && verdict->code == 0; r++) {
-		struct vd_range read = request->reads[r];
-		uint64_t highest = 0;
-		for (size_t i = 0; i < model->write_count; i++) {
-			struct vd_range write = model->writes[i].range;
-			if (vd_bytes_compare(read.begin, write.end) < 0 && vd_bytes_compare(write.begin, read.end) < 0 &&
-				vd_bytes_compare(read.begin, read.end) < 0 && model->writes[i].version > highest)
-				highest = model->writes[i].version;
-		}
-		if (highest > request->read_version) {
+	for (size_t r = 0; r < request->read_count && (verdict->code == 0 || verdict->code == 1020); r++) {
+		uint64_t highest = last_written(model, request->reads[r]);
+		if (highest <= request->read_version)
+			continue;
+		if (verdict->code == 0) {
 			verdict->code = 1020;
 			verdict->range = (uint32_t)r;
 			verdict->lost_to = highest;
+		} else if (request->reports_conflicts) {
+			model->further[verdict->further_count].range = (uint32_t)r;
+			model->further[verdict->further_count++].lost_to = highest;
 		}
 	}
 }

@@ -11,7 +11,7 @@
 #include "common/kv/request.h"
 #include "tests/property/property.h"
 
-enum { MODEL_PAIRS_MAX = 400, MODEL_LIST_MAX = 20000 };
+enum { MODEL_PAIRS_MAX = 400, MODEL_LIST_MAX = 20000, MODEL_READS_MAX = 4 };
 
 struct model_store {
 	unsigned count;
@@ -28,8 +28,9 @@ struct model_verdict {
 	uint64_t version;
 	int code;
 	unsigned order;
-	uint32_t range; /* of a conflict */
+	uint32_t range; /* of a conflict: the first that lost */
 	uint64_t lost_to;
+	unsigned further_count; /* how much else it is told to have lost */
 	bool is_durable;
 	bool is_tombstone;
 	bool is_seen; /* a tombstone that the leader has read */
@@ -48,6 +49,10 @@ struct model {
 		struct vd_range range;
 		uint64_t version;
 	} writes[MODEL_LIST_MAX];
+	struct {
+		uint32_t range;
+		uint64_t lost_to;
+	} further[MODEL_READS_MAX]; /* of the request judged last */
 	size_t verdict_count;
 	struct model_verdict verdicts[MODEL_LIST_MAX];
 };
@@ -63,7 +68,7 @@ bool model_same(const struct model_store *a, const struct model_store *b);
 /* A verdict of a batch under way comes before a tombstone that the leader has not read. */
 struct model_verdict *model_verdict_of(struct model *model, unsigned client, uint64_t sequence);
 
-/* 0, 1007, 1009 or 1020 with range and lost_to in the verdict. */
+/* 0, 1007, 1009 or 1020 with what was lost in the verdict. */
 void model_judge(struct model *model, const struct vd_request *request, struct model_verdict *verdict);
 
 /* Does a winner's mutations to the store, and notes its writes. */

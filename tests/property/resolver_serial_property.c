@@ -130,10 +130,11 @@ static struct vd_mutation draw_mutation(struct property_case *c)
 
 static struct vd_request draw_request(struct property_case *c)
 {
-	struct vd_request request = { .read_count = property_below(c, 3),
+	struct vd_request request = { .read_count = property_below(c, property_chance(c, 30) ? 5 : 3),
+		.reports_conflicts = property_chance(c, 50),
 		.write_count = property_chance(c, 20) ? 1 : 0,
 		.mutation_count = 1 + property_below(c, 4) };
-	struct vd_range *reads = vd_arena_array(&c->arena, 2, sizeof *reads);
+	struct vd_range *reads = vd_arena_array(&c->arena, MODEL_READS_MAX, sizeof *reads);
 	struct vd_range *writes = vd_arena_array(&c->arena, 1, sizeof *writes);
 	struct vd_mutation *mutations = vd_arena_array(&c->arena, 4, sizeof *mutations);
 	for (size_t i = 0; i < request.read_count; i++)
@@ -317,10 +318,26 @@ static bool judge_known(const struct vd_item *item, const struct row *row, const
 		FAIL("arrival %lld: fate %d of a known one", (long long)item->arrival, (int)item->fate);
 	if (!is_same)
 		return got->code == 2000 ? true : property_fail(model.c, "denied with %d", got->code);
-	if (got->code != known->code || got->version != known->version || got->order != known->order ||
+	unsigned order = known->code == 1020 ? known->further_count : known->order;
+	if (got->code != known->code || got->version != known->version || got->order != order ||
 		(known->code == 1020 && (got->detail_range != known->range || got->detail_version != known->lost_to)))
 		FAIL("arrival %lld: repeated as %d at %llu, was %d at %llu", (long long)item->arrival, got->code,
 			LLU(got->version), known->code, LLU(known->version));
+	return true;
+}
+
+/* Judged and stored alike: what lost beyond the first range. */
+static bool judge_further(const struct vd_item *item, const struct model_verdict *verdict)
+{
+	if (item->verdict.order != verdict->further_count)
+		FAIL("arrival %lld: %u further ranges lost, should be %u", (long long)item->arrival,
+			item->verdict.order, verdict->further_count);
+	for (unsigned i = 0; i < verdict->further_count; i++)
+		if (item->lost[i].range != model.further[i].range ||
+			item->lost[i].version != model.further[i].lost_to)
+			FAIL("arrival %lld: range %u lost to %llu, should be %u to %llu", (long long)item->arrival,
+				item->lost[i].range, LLU(item->lost[i].version), model.further[i].range,
+				LLU(model.further[i].lost_to));
 	return true;
 }
 
@@ -347,8 +364,11 @@ static bool judge_new(struct turn *turn, const struct vd_item *item, const struc
 		verdict.order = (*winners)++;
 		model_do(&model, &turn->after, &row->request, verdict.version, verdict.order);
 	}
-	if (got->code != verdict.code || got->order != verdict.order || got->version != verdict.version ||
-		got->detail_range != verdict.range || got->detail_version != verdict.lost_to)
+	if (verdict.code == 1020 && !judge_further(item, &verdict))
+		return false;
+	if (got->code != verdict.code || (verdict.code != 1020 && got->order != verdict.order) ||
+		got->version != verdict.version || got->detail_range != verdict.range ||
+		got->detail_version != verdict.lost_to)
 		FAIL("arrival %lld: verdict %d order %u range %u lost to %llu, should be %d %u %u %llu",
 			(long long)item->arrival, got->code, got->order, got->detail_range, LLU(got->detail_version),
 			verdict.code, verdict.order, verdict.range, LLU(verdict.lost_to));
@@ -388,9 +408,12 @@ static bool has_reply(const struct vd_batch *batch, const struct vd_item *item)
 	char head[64];
 	const struct vd_known *verdict = &item->verdict;
 	bool is_conflict = verdict->code == 1020;
-	snprintf(entry, sizeof entry, " %llu:%016llx:%u:%llu:%llu", LLU(item->sequence), LLU(item->token),
+	char further[32] = "";
+	if (is_conflict && verdict->order > 0)
+		snprintf(further, sizeof further, ":%u", verdict->order);
+	snprintf(entry, sizeof entry, " %llu:%016llx:%u:%llu:%llu%s", LLU(item->sequence), LLU(item->token),
 		verdict->code, LLU(is_conflict ? verdict->detail_range : verdict->order),
-		LLU(is_conflict ? verdict->detail_version : 0));
+		LLU(is_conflict ? verdict->detail_version : 0), further);
 	snprintf(head, sizeof head, "r1 %llu ", LLU(verdict->version));
 	for (size_t i = 0; i < batch->reply_count; i++) {
 		const char *text = (const char *)batch->replies[i].payload.data;

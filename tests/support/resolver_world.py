@@ -77,14 +77,14 @@ def key_range(key):
 # ---- followers ----
 
 class Verdict:
-    def __init__(self, version, code, a, b):
-        self.version, self.code, self.a, self.b = version, code, a, b
+    def __init__(self, version, code, a, b, further=0):
+        self.version, self.code, self.a, self.b, self.further = version, code, a, b, further
 
     def __repr__(self):
         return f"Verdict(version={self.version}, code={self.code}, a={self.a}, b={self.b})"
 
     def __eq__(self, other):
-        return (self.version, self.code, self.a, self.b) == (other.version, other.code, other.a, other.b)
+        return vars(self) == vars(other)
 
 
 class Client:
@@ -170,11 +170,11 @@ class Client:
             kind, version, *entries = notification.extra.decode().split()
             assert kind == "r1" and len(notification.extra) < 7900
             for entry in entries:
-                sequence, token, code, a, b = entry.split(":")[:5]
+                sequence, token, code, a, b, *further = entry.split(":")
                 self.replies += 1
                 if self.tokens.get(int(sequence)) != int(token, 16):
                     continue
-                verdict = Verdict(int(version), int(code), int(a), int(b))
+                verdict = Verdict(int(version), int(code), int(a), int(b), *map(int, further[:1]))
                 known = self.verdicts.setdefault(int(sequence), verdict)
                 assert known == verdict, f"two verdicts for {sequence}: {known}, {verdict}"
 
@@ -192,7 +192,7 @@ class Client:
         return self.wait(self.submit(mutations, reads, writes, at), timeout_s=timeout_s)[0]
 
     def look(self, *sequences):
-        """Rows of (sequence, state, code, version, place, detail_range, detail_version, note)."""
+        """Rows of (sequence, state, code, version, place, detail_range, detail_version, note, further)."""
         rows = self.session.execute("SELECT * FROM look(%s, %s, %s)",
                                     (self.id, self.generation, list(sequences))).fetchall()
         return {row[0]: row for row in rows}

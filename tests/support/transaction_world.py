@@ -247,6 +247,13 @@ class Transaction:
             raise Failed(int(code))
         return data(begin), data(end), int(version)
 
+    def lost_all(self):
+        """All that a conflict lost: (begin, end, version) each."""
+        code, *words = self.worker.ask("lost_all", self.number).split()
+        if code != "0":
+            raise Failed(int(code))
+        return [(data(b), data(e), int(v)) for b, e, v in zip(words[::3], words[1::3], words[2::3])]
+
 
 # ---- requests in the queue (proto/verdict.proto) ----
 

@@ -77,7 +77,7 @@ static void passes_over_what_is_no_entry(void **state)
 static void takes_entries_with_more_behind(void **state)
 {
 	(void)state;
-	static const char *const words[] = { "7:" TOKEN ":0:3:0:later=1",
+	static const char *const words[] = { "7:" TOKEN ":0:3:0:later=1", "7:" TOKEN ":1020:3:9:x=2",
 		"7:" TOKEN ":0:3:0:", "7:" TOKEN ":0:3:0x", "007:" TOKEN ":0:3:0,y=2" };
 	for (size_t i = 0; i < VD_COUNT(words); i++) {
 		char payload[256];
@@ -85,9 +85,24 @@ static void takes_entries_with_more_behind(void **state)
 		struct vd_reply reply;
 		struct vd_reply_entry entry;
 		assert_true(vd_reply_begin(&reply, payload));
-		if (!vd_reply_next(&reply, &entry) || entry.sequence != 7 || entry.a != 3 ||
+		if (!vd_reply_next(&reply, &entry) || entry.sequence != 7 || entry.a != 3 || entry.has_more ||
 			vd_reply_next(&reply, &entry))
 			fail_msg("\"%s\" was not taken", words[i]);
+	}
+}
+
+static void says_whether_further_ranges_lost(void **state)
+{
+	(void)state;
+	struct vd_reply reply;
+	struct vd_reply_entry entry;
+	static const bool expected[] = { true, true, false, false, false };
+	assert_true(vd_reply_begin(&reply,
+		"r1 5 7:" TOKEN ":1020:3:9:2 7:" TOKEN ":1020:3:9:99:later 7:" TOKEN ":1020:3:9:0"
+		" 7:" TOKEN ":1020:3:9: 7:" TOKEN ":1020:3:9"));
+	for (size_t i = 0; i < VD_COUNT(expected); i++) {
+		assert_true(vd_reply_next(&reply, &entry));
+		assert_int_equal(entry.has_more, expected[i]);
 	}
 }
 
@@ -99,6 +114,7 @@ int main(void)
 		cmocka_unit_test(refuses_other_payloads),
 		cmocka_unit_test(passes_over_what_is_no_entry),
 		cmocka_unit_test(takes_entries_with_more_behind),
+		cmocka_unit_test(says_whether_further_ranges_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,7 +97,7 @@ static void every_option_is_taken(void **state)
 	assert_int_equal(vd_options_set(&options, "max_retry_delay", "2147483647", true), 0);
 	assert_int_equal(vd_options_set(&options, "size_limit", "32", true), 0);
 	static const char *const flags[] = { "next_write_no_write_conflict_range", "snapshot_ryw_enable",
-		"snapshot_ryw_disable", "bypass_unreadable", "read_system_keys" };
+		"snapshot_ryw_disable", "bypass_unreadable", "read_system_keys", "report_conflicting_keys" };
 	for (size_t i = 0; i < VD_COUNT(flags); i++) {
 		assert_int_equal(vd_options_set(&options, flags[i], NULL, true), 0);
 		assert_int_equal(vd_options_set(&options, flags[i], "1", true), VD_CODE_INVALID_OPTION_VALUE);
@@ -108,7 +108,7 @@ static void every_option_is_taken(void **state)
 	assert_false(options.read_your_writes_disabled);
 	assert_int_equal(vd_options_set(&options, "read_your_writes_disable", NULL, false), 0);
 	assert_true(options.read_your_writes_disabled && options.read_system_keys && options.bypass_unreadable &&
-				options.next_write_no_conflict);
+				options.next_write_no_conflict && options.report_conflicting_keys);
 }
 
 static void bad_options_change_nothing(void **state)
@@ -123,8 +123,7 @@ static void bad_options_change_nothing(void **state)
 	assert_int_equal(vd_options_set(&options, "Timeout", "1", false), VD_CODE_INVALID_OPTION);
 	assert_int_equal(vd_options_set(&options, NULL, "1", false), VD_CODE_INVALID_OPTION);
 	/* what would change nothing is not taken */
-	assert_int_equal(
-		vd_options_set(&options, "report_conflicting_keys", NULL, false), VD_CODE_INVALID_OPTION);
+	assert_int_equal(vd_options_set(&options, "read_ahead_disable", NULL, false), VD_CODE_INVALID_OPTION);
 	assert_int_equal(options.timeout_ms, 7);
 }
 

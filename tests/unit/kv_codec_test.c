@@ -41,14 +41,16 @@ static void the_wire_is_as_it_was(void **state)
 		.writes = &write,
 		.write_count = 1,
 		.mutations = done,
-		.mutation_count = 2 };
+		.mutation_count = 2,
+		.reports_conflicts = true };
 	memcpy(request.read_term, "0123456789abcdef", 16);
 	struct vd_bytes payload;
 	assert_true(vd_request_encode(&arena, &request, &payload));
 	struct vd_bytes expected = B(HEAD "\x22\6\x0a\1a\x12\1b"
 									  "\x2a\6\x0a\1c\x12\1d"
 									  "\x32\x0a\x08\2\x12\1k\x1a\1v\x20\1"
-									  "\x32\0");
+									  "\x32\0"
+									  "\x38\1");
 	assert_int_equal(payload.size, expected.size);
 	assert_memory_equal(payload.data, expected.data, expected.size);
 	struct vd_request back;
@@ -60,6 +62,7 @@ static void the_wire_is_as_it_was(void **state)
 	assert_true(back.mutations[0].no_write_conflict);
 	assert_true(vd_bytes_equal(back.mutations[0].key, B("k")));
 	assert_true(vd_bytes_equal(back.writes[0].end, B("d")));
+	assert_true(back.reports_conflicts);
 }
 
 static void what_is_refused(void **state)

@@ -192,8 +192,8 @@ VD_PUBLIC void vd_transaction_reset(struct vd_transaction *transaction);
 VD_PUBLIC void vd_transaction_cancel(struct vd_transaction *transaction);
 
 /* Options: timeout, retry_limit, max_retry_delay, size_limit (numbers); next_write_no_write_conflict_range,
- * snapshot_ryw_enable, snapshot_ryw_disable, read_your_writes_disable, bypass_unreadable, read_system_keys (no
- * value: NULL). 2007, 2006, 2000 at once. */
+ * snapshot_ryw_enable, snapshot_ryw_disable, read_your_writes_disable, bypass_unreadable, read_system_keys,
+ * report_conflicting_keys (no value: NULL). 2007, 2006, 2000 at once. */
 VD_CHECKED int vd_transaction_set_option(
 	struct vd_transaction *transaction, const char *name, const char *value);
 
@@ -315,8 +315,20 @@ VD_CHECKED int vd_transaction_get_committed_order(const struct vd_transaction *t
  * that wrote nothing, 2020 if the commit failed. */
 VD_CHECKED struct vd_future *vd_transaction_get_versionstamp(struct vd_transaction *transaction);
 
-/* After a commit that ended with 1020: what it lost to. The range that it read and that was written, and at
- * which version. Borrowed until the next call on the transaction. 2000 if there is none. */
+/* What a commit lost: a range that it had read, and the newest version at which something in it was written. */
+struct vd_conflict {
+	const uint8_t *begin;
+	size_t begin_size;
+	const uint8_t *end;
+	size_t end_size;
+	int64_t version;
+};
+/* After a commit that ended with 1020: the first range that lost; with the option report_conflicting_keys all of them in
+ * key order, but not more than the first 100. At least one. Borrowed until the transaction is reset, also by on_error, or
+ * freed: so ask before. 2000 if there is none. */
+VD_CHECKED int vd_transaction_get_conflicts(
+	const struct vd_transaction *transaction, const struct vd_conflict **conflicts, size_t *count);
+/* The first of them. */
 VD_CHECKED int vd_transaction_get_conflict(const struct vd_transaction *transaction, const uint8_t **begin,
 	size_t *begin_size, const uint8_t **end, size_t *end_size, int64_t *version);
 

@@ -3,28 +3,16 @@
 #include "cli/session.h"
 
 #include "cli/cli.h"
-#include "cli/session_steps.h"
 #include "cli/verdict_words.h"
 
-#include "common/text/escape.h"
-
 #include <inttypes.h>
-
-void session_drop(struct vd_session *session)
-{
-	vd_future_free(session->stamp);
-	session->stamp = NULL;
-	if (session->transaction != NULL)
-		vd_transaction_free(session->transaction);
-	session->transaction = NULL;
-}
 
 static int start(struct vd_session *session)
 {
 	char timeout[32];
 	if (session->transaction != NULL)
 		return 0;
-	(void)session_take_failure();
+	session->failure[0] = '\0';
 	int code = vd_transaction_new(session->database, &session->transaction);
 	if (code == 0 && session->timeout_ms > 0) {
 		snprintf(timeout, sizeof timeout, "%" PRId64, session->timeout_ms);
@@ -46,9 +34,9 @@ static void print_conflict(struct vd_session *session)
 	if (vd_transaction_get_conflict(session->transaction, &begin, &begin_size, &end, &end_size, &version) ==
 		0) {
 		fputs(" begin=", session->out);
-		session_print_bytes(session->out, vd_bytes_of(begin, begin_size));
+		session_print_bytes(session, vd_bytes_of(begin, begin_size));
 		fputs(" end=", session->out);
-		session_print_bytes(session->out, vd_bytes_of(end, end_size));
+		session_print_bytes(session, vd_bytes_of(end, end_size));
 		fprintf(session->out, " version=%" PRId64, version);
 	}
 	fputc('\n', session->out);
@@ -63,7 +51,7 @@ static void print_committed(struct vd_session *session)
 	if (session->stamp != NULL && vd_cli_wait(session->stamp) == 0 &&
 		vd_future_get_key(session->stamp, &stamp, &size) == 0) {
 		fputs("versionstamp ", session->out);
-		session_print_bytes(session->out, vd_bytes_of(stamp, size));
+		session_print_bytes(session, vd_bytes_of(stamp, size));
 		fputc('\n', session->out);
 	}
 	if (vd_transaction_get_committed_version(session->transaction, &version) != 0 || version < 0)
@@ -83,24 +71,13 @@ static int conclude(struct vd_session *session, int code)
 		fprintf(session->out, "%s reason=%s error=%d\n", vd_verdict_word(code), vd_error_name(code), code);
 	}
 	fflush(session->out);
-	const char *failure = session_take_failure();
-	if (code != 0 && code != VD_ERROR_NOT_COMMITTED && failure[0] != '\0' && !vd_interrupted())
-		fprintf(stderr, "%s: %s\n", vd_cli_name(), failure);
+	if (code != 0 && code != VD_ERROR_NOT_COMMITTED && session->failure[0] != '\0' && !vd_interrupted())
+		fprintf(stderr, "%s: %s\n", vd_cli_name(), session->failure);
 	session->begun = false;
 	session_drop(session);
 	if (vd_interrupted())
 		return VD_EXIT_INTERRUPTED;
 	return code == 0 ? VD_EXIT_DONE : VD_EXIT_FAILED;
-}
-
-/* Not the transaction's verdict: it was never asked for. */
-static int wrong_option(struct vd_session *session, const struct vd_script_step *step, int code)
-{
-	vd_session_end(session);
-	return vd_cli_wrong(
-		"timeout, retry_limit, max_retry_delay, size_limit, read_your_writes_disable and others: see "
-		"verdict.h; nothing was done",
-		"option %s: %s", VD_ESCAPE_SHORT(step->first), vd_error_text(code));
 }
 
 static int commit(struct vd_session *session)
@@ -109,9 +86,7 @@ static int commit(struct vd_session *session)
 	if (code != 0)
 		return conclude(session, code);
 	struct vd_future *future = vd_transaction_commit(session->transaction);
-	code = vd_cli_wait(future);
-	if (code != 0)
-		session_fail(code, vd_future_message(future));
+	code = session_wait(session, future);
 	vd_future_free(future);
 	return conclude(session, code);
 }
@@ -122,17 +97,19 @@ int vd_session_run(struct vd_session *session, const struct vd_script *script)
 	for (size_t i = 0; i < script->steps.count; i++) {
 		const struct vd_script_step *step = &script->steps.items[i];
 		int exit_code = VD_EXIT_DONE;
-		if (step->command->kind == VD_COMMAND_COMMIT) {
+		if (step->command->place == VD_COMMAND_COMMITS) {
 			exit_code = commit(session);
 			pending = false;
 		} else {
 			int code = vd_interrupted() ? VD_ERROR_OPERATION_CANCELLED : start(session);
 			if (code == 0)
-				code = session_step(session, step);
-			if (code != 0 && step->command->kind == VD_COMMAND_OPTION)
-				exit_code = wrong_option(session, step, code);
-			else if (code != 0)
+				code = step->command->run(session, step);
+			if (code == VD_COMMAND_WRONG) {
+				vd_session_end(session);
+				exit_code = VD_EXIT_WRONG;
+			} else if (code != 0) {
 				exit_code = conclude(session, code);
+			}
 			pending = !session->begun;
 			fflush(session->out); /* what a script reads may be waited for */
 		}

@@ -19,6 +19,7 @@ struct vd_session {
 	struct vd_transaction *transaction; /* NULL: none under way */
 	struct vd_future *stamp;            /* asked for in it */
 	bool begun;                         /* by begin: it outlives the script */
+	char failure[512];                  /* what it failed with, if the number does not say it all */
 };
 
 /* Runs a script; an enum vd_exit: done, failed (a verdict that is not committed), wrong (an error of use, told), or
@@ -26,5 +27,18 @@ struct vd_session {
 int vd_session_run(struct vd_session *session, const struct vd_script *script);
 /* Drops what is under way. */
 void vd_session_end(struct vd_session *session);
+
+/* ---- for the commands ---- */
+
+/* Keeps what the transaction failed with, in words; returns the number. */
+int session_fail(struct vd_session *session, int code, const char *message);
+/* Waits for a future of the transaction; 0, or its error, which is kept. */
+VD_MUST_USE int session_wait(struct vd_session *session, struct vd_future *future);
+/* Drops the transaction, and what was asked for in it. */
+void session_drop(struct vd_session *session);
+
+void session_print_bytes(const struct vd_session *session, struct vd_bytes bytes);
+/* "key = value" */
+void session_print_pair(const struct vd_session *session, struct vd_bytes key, struct vd_bytes value);
 
 #endif

@@ -3,9 +3,10 @@
  * matters. */
 #include "cli/submit_job.h"
 
-#include "cli/script.h"
+#include "cli/command.h"
 
 #include "common/base/endian.h"
+#include "common/text/escape.h"
 #include "common/text/json.h"
 
 #include <string.h>
@@ -40,48 +41,36 @@ static int take_operand(struct vd_job *job, const json_t *value, struct vd_op *o
 	return 0;
 }
 
-static bool find_op(const char *name, struct vd_op *op)
+/* The commands that write are the ops. */
+static bool find_op(struct vd_bytes name, struct vd_op *op)
 {
-	const struct vd_command *command = vd_command_of(vd_bytes_of_string(name));
-	if (command == NULL)
+	const struct vd_command *command = vd_command_of(name);
+	if (command == NULL || command->op == VD_OP_NONE || command->op == VD_OP_CONFLICT_RANGE)
 		return false;
+	op->kind = command->op;
 	op->code = command->code;
-	switch (command->kind) {
-	case VD_COMMAND_SET:
-		op->kind = VD_OP_SET;
-		return true;
-	case VD_COMMAND_CLEAR:
-		op->kind = VD_OP_CLEAR;
-		return true;
-	case VD_COMMAND_CLEAR_RANGE:
-		op->kind = VD_OP_CLEAR_RANGE;
-		return true;
-	case VD_COMMAND_ADD:
-	case VD_COMMAND_ATOMIC:
-		op->kind = VD_OP_ATOMIC;
-		return true;
-	default:
-		return false;
-	}
+	return true;
 }
 
 static int take_op(struct vd_job *job, const json_t *value, struct vd_error *error)
 {
 	struct vd_op op = { 0 };
-	const char *name = json_string_value(json_array_get(value, 0));
-	if (name == NULL)
+	const json_t *first = json_array_get(value, 0);
+	if (!json_is_string(first))
 		return wrong(error, "an op is an array that begins with its name");
-	if (!find_op(name, &op))
-		return vd_error_set(error, VD_ERROR_INVALID_MUTATION_TYPE, "unknown op \"%.40s\"", name);
+	const char *name = json_string_value(first);
+	if (!find_op(vd_bytes_of(name, json_string_length(first)), &op))
+		return vd_error_set(error, VD_ERROR_INVALID_MUTATION_TYPE, "unknown op \"%s\"",
+			VD_ESCAPE_SHORT(vd_bytes_of(name, json_string_length(first))));
 	size_t words = op.kind == VD_OP_CLEAR ? 2 : 3;
 	if (json_array_size(value) != words)
-		return vd_error_set(error, VD_ERROR_CLIENT_INVALID_OPERATION, "%.40s takes %s", name,
+		return vd_error_set(error, VD_ERROR_CLIENT_INVALID_OPERATION, "%s takes %s", name,
 			words == 2 ? "one argument" : "two arguments");
 	int code = take_bytes(job, json_array_get(value, 1), &op.first, error);
 	if (code == 0 && words == 3)
 		code = take_operand(job, json_array_get(value, 2), &op, error);
 	if (code != 0)
-		vd_error_wrap(error, "%.40s", name);
+		vd_error_wrap(error, "%s", name);
 	else if (!vd_vector_push(&job->ops, op))
 		code = vd_error_set(error, VD_ERROR_OUT_OF_MEMORY, "out of memory");
 	return code;
@@ -138,7 +127,21 @@ static int take_member(struct vd_job *job, const char *name, json_t *value, stru
 		job->read_version = json_integer_value(value);
 		return 0;
 	}
-	return vd_error_set(error, VD_ERROR_CLIENT_INVALID_OPERATION, "unknown field \"%.40s\"", name);
+	return vd_error_set(error, VD_ERROR_CLIENT_INVALID_OPERATION, "unknown field \"%s\"",
+		VD_ESCAPE_SHORT(vd_bytes_of_string(name)));
+}
+
+/* jansson says near what it was: bytes of anybody's. */
+static int malformed(const json_error_t *why, struct vd_error *error)
+{
+	char text[sizeof why->text];
+	size_t size = 0;
+	for (const char *at = why->text; *at != '\0'; at++)
+		text[size++] = *at >= ' ' && *at <= '~' ? *at : '?';
+	text[size] = '\0';
+	vd_error_set(
+		error, VD_ERROR_CLIENT_INVALID_OPERATION, "malformed JSON at byte %d: %s", why->position, text);
+	return error->code;
 }
 
 int vd_job_parse(struct vd_job *job, struct vd_bytes text, struct vd_error *error)
@@ -151,8 +154,7 @@ int vd_job_parse(struct vd_job *job, struct vd_bytes text, struct vd_error *erro
 	json_t *object =
 		json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
 	if (object == NULL)
-		return vd_error_set(error, VD_ERROR_CLIENT_INVALID_OPERATION, "malformed JSON at byte %d: %s",
-			why.position, why.text);
+		return malformed(&why, error);
 	int code = json_is_object(object) ? 0 : wrong(error, "it must be a JSON object");
 	json_object_foreach(object, name, value)
 	{

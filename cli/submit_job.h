@@ -4,28 +4,20 @@
  *     {"id":"7","ops":[["set","k","v"],["add","n",5],["clear_range","a","z"]],"reads":[["a","b"]]}
  *
  * id: any text, optional. ops: set K V, clear K, clear_range B E, add K N (a number: 8 bytes little-endian, signed; or a byte
- * string), and every other atomic op of script.h by its name, with a byte string. reads, writes: ranges that conflict as if they had been
+ * string), and every other atomic op of the commands by its name, with a byte string. reads, writes: ranges that conflict as if they had been
  * read or written. Bytes in strings are written as everywhere: \xNN and \\ (in JSON with the backslash doubled).
  */
 #ifndef VD_CLI_SUBMIT_JOB_H
 #define VD_CLI_SUBMIT_JOB_H
 
+#include "cli/op.h"
+
 #include "common/base/arena.h"
-#include "common/base/bytes.h"
 #include "common/base/error.h"
 #include "common/base/vector.h"
 
 #include <jansson.h>
 #include <stdint.h>
-
-enum vd_op_kind { VD_OP_SET, VD_OP_CLEAR, VD_OP_CLEAR_RANGE, VD_OP_ATOMIC, VD_OP_CONFLICT_RANGE };
-
-struct vd_op {
-	enum vd_op_kind kind;
-	int code; /* enum vd_mutation_type, or enum vd_conflict_range_type */
-	struct vd_bytes first;
-	struct vd_bytes second;
-};
 
 struct vd_job {
 	uint64_t line;

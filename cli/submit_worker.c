@@ -139,35 +139,11 @@ static void on_committed(struct vd_future *future, void *arg)
 		job_end(running);
 }
 
-static int apply(struct vd_transaction *transaction, const struct vd_op *op)
-{
-	switch (op->kind) {
-	case VD_OP_SET:
-		vd_transaction_set(transaction, op->first.data, op->first.size, op->second.data, op->second.size);
-		break;
-	case VD_OP_CLEAR:
-		vd_transaction_clear(transaction, op->first.data, op->first.size);
-		break;
-	case VD_OP_CLEAR_RANGE:
-		vd_transaction_clear_range(
-			transaction, op->first.data, op->first.size, op->second.data, op->second.size);
-		break;
-	case VD_OP_ATOMIC:
-		vd_transaction_atomic_op(transaction, (enum vd_mutation_type)op->code, op->first.data, op->first.size,
-			op->second.data, op->second.size);
-		break;
-	case VD_OP_CONFLICT_RANGE:
-		return vd_transaction_add_conflict_range(transaction, op->first.data, op->first.size, op->second.data,
-			op->second.size, (enum vd_conflict_range_type)op->code);
-	}
-	return 0;
-}
-
 static void apply_all(struct running *running, bool ranges)
 {
 	for (size_t i = 0; i < running->job.ops.count && running->code == 0; i++)
 		if ((running->job.ops.items[i].kind == VD_OP_CONFLICT_RANGE) == ranges)
-			running->code = apply(running->transaction, &running->job.ops.items[i]);
+			running->code = vd_op_apply(running->transaction, &running->job.ops.items[i]);
 }
 
 static void job_start(struct running *running)
@@ -208,12 +184,7 @@ static void job_begin(struct running *running)
 static void malformed(struct running *running, const struct vd_error *error)
 {
 	struct vd_buffer line = { 0 };
-	char message[sizeof error->message];
-	snprintf(message, sizeof message, "%s", error->message);
-	for (char *at = message; *at != '\0'; at++)
-		if (*at == '\n')
-			*at = ' ';
-	vd_buffer_add_format(&line, "M %" PRIu64 " %s\n", running->job.line, message);
+	vd_buffer_add_format(&line, "M %" PRIu64 " %s\n", running->job.line, error->message);
 	say(running->worker, &line, true);
 	vd_buffer_fini(&line);
 	vd_job_fini(&running->job);

@@ -236,9 +236,14 @@ void vd_pg_set_answer_timeout(struct vd_pg *pg, int64_t answer_timeout_ms)
 	pg->settings.answer_timeout_ms = answer_timeout_ms;
 }
 
+int64_t vd_pg_silent_ms(const struct vd_pg *pg)
+{
+	return TAILQ_EMPTY(&pg->sent) ? 0 : vd_clock_ms() - pg->heard_ms;
+}
+
 static void check_answer(struct vd_pg *pg)
 {
-	int64_t silent_ms = vd_clock_ms() - pg->heard_ms;
+	int64_t silent_ms = vd_pg_silent_ms(pg);
 	if (TAILQ_EMPTY(&pg->sent) || pg->settings.answer_timeout_ms == 0)
 		return;
 	if (silent_ms >= pg->settings.answer_timeout_ms)

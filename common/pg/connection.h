@@ -110,7 +110,10 @@ void vd_pg_close(struct vd_pg *pg);
 /* Another settings.answer_timeout_ms, for what is asked from now on: some statements may take longer than others. */
 void vd_pg_set_answer_timeout(struct vd_pg *pg, int64_t answer_timeout_ms);
 
-/* The same with the caller's reason: the one way for a user of the connection to declare it broken. */
+/* For how long an answer has been due and not a byte has come; 0 if none is due. */
+int64_t vd_pg_silent_ms(const struct vd_pg *pg);
+
+/* As vd_pg_close, with the caller's reason: the one way for a user of the connection to declare it broken. */
 void vd_pg_disconnect(struct vd_pg *pg, const char *format, ...) VD_PRINTF(2, 3);
 
 enum vd_pg_state vd_pg_state(const struct vd_pg *pg);

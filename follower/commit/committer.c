@@ -117,6 +117,7 @@ static void on_tick(void *arg)
 	committer->ticked_ms = now_ms;
 	committer->clock_ms += passed_ms < 2 * VD_COMMIT_TICK_MS ? passed_ms : 2 * VD_COMMIT_TICK_MS;
 	lose_patience(committer);
+	vd_silence_pump(committer);
 	struct vd_pg *inbox = committer->inbox == NULL ? NULL : vd_pg_link_up(committer->inbox);
 	if (inbox != NULL && committer->identity.registered && vd_pg_listener_is_listening(committer->listener)) {
 		vd_look_pump(committer, inbox);
@@ -244,6 +245,7 @@ void vd_committer_pump(struct vd_committer *committer)
 	struct vd_pg *inbox = link_up(committer, &committer->inbox, vd_inbox_open);
 	bool registered = committer->identity.registered;
 	bool listening = inbox != NULL && vd_pg_listener_is_listening(committer->listener);
+	vd_silence_bound(committer);
 	tell(committer);
 	if (desk != NULL && !registered && !committer->closing)
 		vd_register_pump(committer, desk);

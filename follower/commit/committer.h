@@ -39,7 +39,7 @@ enum {
 	VD_COMMIT_STATEMENT_REQUESTS = 1024,
 	VD_COMMIT_STATEMENT_BYTES = 4 << 20,
 	VD_COMMIT_STATEMENT_MS = 15000, /* the server's limit on the desk */
-	VD_COMMIT_ANSWER_MS = 18000,    /* ours, for a server that does not even say that */
+	VD_COMMIT_ANSWER_MS = 18000,    /* ours, for a server that does not even say that (silence.c) */
 	VD_COMMIT_QUIET_MS = 1000,
 	VD_COMMIT_CLOSE_MS = 5000,
 	VD_COMMIT_PROOF_MS = 5000,
@@ -91,6 +91,13 @@ struct vd_look {
 	} answers;
 };
 
+/* The connection that may wait for a standby is asked about over the other one. */
+struct vd_silence {
+	bool is_asking;
+	bool is_excused;
+	int64_t rests;
+};
+
 struct vd_committer {
 	struct vd_database *database;
 	struct vd_commits commits;
@@ -115,6 +122,7 @@ struct vd_committer {
 	uint64_t acknowledging_to;
 	uint64_t acknowledged; /* what the database has got to know */
 
+	struct vd_silence silence;
 	struct vd_task pump;
 	struct vd_timer tick;
 	int64_t clock_ms;    /* see above */
@@ -169,6 +177,11 @@ void vd_look_at_all(struct vd_committer *committer);
 void vd_committer_heard(struct vd_committer *committer, const struct vd_pg_outcome *outcome);
 void vd_cancel_pump(struct vd_committer *committer, struct vd_pg *inbox);
 void vd_acknowledge_pump(struct vd_committer *committer, struct vd_pg *inbox);
+
+/* silence.c: how long each connection may owe an answer, set before anything is asked; and, now and then, what is to become
+ * of the one that does. */
+void vd_silence_bound(struct vd_committer *committer);
+void vd_silence_pump(struct vd_committer *committer);
 
 /* inbox.c: replies. */
 VD_MUST_USE bool vd_inbox_open(struct vd_committer *committer);

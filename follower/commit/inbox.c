@@ -110,6 +110,7 @@ bool vd_inbox_open(struct vd_committer *committer)
 	settings.synchronous_commit = "off"; /* what must be durable insists on it itself */
 	settings.lock_timeout_ms = 250;
 	settings.statement_timeout_ms = 10000;
+	settings.answer_timeout_ms = VD_COMMIT_ANSWER_MS; /* for LISTEN; then silence.c's */
 	const struct vd_pg_link_events events = { .on_up = on_up,
 		.on_down = on_down,
 		.on_notify = on_notify,

@@ -98,7 +98,6 @@ void vd_register_pump(struct vd_committer *committer, struct vd_pg *desk)
 	vd_pg_params_init(&params, &arena);
 	vd_pg_params_uuid(&params, committer->identity.client);
 	vd_pg_params_int8(&params, (int64_t)committer->reply);
-	vd_pg_set_answer_timeout(desk, 0);
 	vd_pg_ask(desk, &registration, &params, on_registration, on_registered, committer);
 	vd_arena_fini(&arena);
 }

@@ -146,10 +146,6 @@ static void sending_go(struct vd_sending *sending, struct vd_pg *pg)
 		vd_pg_params_text(&params, committer->doorbell.text);
 	const struct vd_pg_statement *statement =
 		sending->resend ? (quiet ? &resend_quietly : &resend) : (quiet ? &submit_quietly : &submit);
-	/* What the desk submits waits for no standby; a registration and the inbox may, and each connection that we gave
-	 * up meanwhile would leave a backend waiting on. */
-	if (!sending->resend)
-		vd_pg_set_answer_timeout(pg, VD_COMMIT_ANSWER_MS);
 	vd_pg_ask(pg, statement, &params, NULL, on_sent, sending);
 	sending->payloads.count = 0; /* borrowed: a commit may be freed from now on */
 	vd_arena_reset(&sending->arena);

@@ -3,6 +3,7 @@
 one true verdict; what is stored says so. VERDICT_FULL=1 tries every byte."""
 import concurrent.futures
 import os
+import signal
 
 import pytest
 
@@ -115,16 +116,28 @@ def test_a_connection_that_swallows_everything(cells, name):
     cell.world.balance([COMMITTED, TIMED_OUT] if name == DESK else [COMMITTED, TIMED_OUT, UNKNOWN])
 
 
-def test_a_desk_that_swallows_everything_is_given_up(cells):
-    """Without any time-out: the connection that submits is given up for one that answers."""
-    cell, = cells(False, 1)
-    cell.commit()
-    cell.proxy.cut(DESK, TO_CLIENT, 0, SWALLOW)
-    for _ in range(3):
-        cell.worker.adds(20)
-    cell.worker.wait_all(30)
-    assert cell.proxy.cuts == 1
-    cell.world.balance([COMMITTED])
+def test_a_silent_connection_is_given_up(cells):
+    """Without any time-out of a caller's: whichever connection has fallen silent, and wherever it froze, is given up for one
+    that answers."""
+    made = cells(False, 3)
+    for cell in made:
+        cell.commit()
+    made[0].proxy.cut(DESK, TO_CLIENT, 0, SWALLOW)
+    made[1].proxy.cut(INBOX, TO_CLIENT, 0, SWALLOW)
+    database = made[2].world.database
+    (stopped,), = database.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+                                   " AND application_name = %s", [INBOX])
+    database.server.signal_backend(stopped, signal.SIGSTOP)
+    try:
+        for cell in made:
+            for _ in range(3):
+                cell.worker.adds(20)
+        for cell in made:
+            cell.worker.wait_all(45)
+            cell.world.balance([COMMITTED])
+        assert [cell.proxy.cuts for cell in made] == [1, 1, 0]
+    finally:
+        database.server.signal_backend(stopped, signal.SIGCONT)
 
 
 def test_a_slow_network(cells):

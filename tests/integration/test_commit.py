@@ -456,6 +456,39 @@ def test_an_answer_with_a_warning_does_not_count(servers, migrate, program):
     leader.close()
 
 
+def test_who_waits_for_a_standby_is_not_given_up(servers, migrate, program):
+    """A look and a registration owe their answers for longer than any other statement may: each goes on waiting, on the
+    connection that it is on, and leaves no row of backends that wait for nobody."""
+    server = servers()
+    database = server.migrated(migrate)
+    looks = Driver(program, database.dsn()).ready()
+    leader = Leader(database)
+    looks.order("submit 1 00")
+    row, = leader.wait_queue(1).values()
+    server.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    server.execute("SELECT pg_reload_conf()")
+    leader.connection.execute("SET synchronous_commit = local")
+    version = leader.decide([row], reply=False)
+    registers = Driver(program, database.dsn(), connect_timeout=60000)
+
+    def waiting():
+        return sorted(database.execute("SELECT application_name, pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"))
+    wait_until(lambda: len(waiting()) == 2, "the look and the registration wait for the standby")
+    first = waiting()
+    assert [name for name, _ in first] == [DESK, INBOX]
+    questions = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%state_change%%' AND pid <> pg_backend_pid()"
+    wait_until(lambda: database.execute(questions) == [(2,)], "each was asked about", 40)
+    time.sleep(1.5)  # and asked about again
+    assert waiting() == first and looks.told == {}
+    server.execute("ALTER SYSTEM RESET synchronous_standby_names")
+    server.execute("SELECT pg_reload_conf()")
+    assert looks.verdict(1) == (0, version, 0, 0, 0, "")
+    registers.ready()
+    for worker in (looks, registers):
+        worker.close()
+    leader.close()
+
+
 # ---- opening and closing ----
 
 def test_what_is_wrong_is_said_at_ready(driver, database, postgres, empty_database):

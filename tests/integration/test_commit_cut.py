@@ -8,7 +8,7 @@ import time
 import pytest
 
 from commit_player import Driver, Leader, wait_until
-from proxy import TO_CLIENT, TO_SERVER, Proxy
+from proxy import SWALLOW, TO_CLIENT, TO_SERVER, Proxy
 
 DESK, INBOX = "verdict-follower/verdict", "verdict-inbox/verdict"
 SIDE_BY_SIDE = 6
@@ -124,3 +124,23 @@ def test_the_copy_of_a_request_whose_end_was_lost(worlds):
     world.turn()
     assert world.worker.verdict(1)[0] == 0
     world.all_true()
+
+
+def test_a_registration_that_is_swallowed(database, program):
+    """The desk falls silent before it is told who we are: the inbox finds that nothing excuses it."""
+    proxy = Proxy(database.server.port)
+    proxy.rename(b"FROM register(", "the registration")
+    proxy.cut("the registration", TO_CLIENT, 0, SWALLOW)
+    worker = Driver(program, proxy.dsn(database), connect_timeout=60000)
+    worker.order("submit 1 00")
+    try:
+        worker.answer("ready", 45)
+        assert proxy.cuts == 1
+        leader = Leader(database)
+        leader.decide(leader.wait_queue(1).values())
+        assert worker.verdict(1)[0] == 0
+        leader.close()
+        worker.close()
+    finally:
+        worker.kill()
+        proxy.close()

@@ -270,6 +270,10 @@ BEGIN
   IF (current_setting('synchronous_standby_names') <> '') <> p_synchronous THEN
     RAISE EXCEPTION 'synchronous_standby_names has changed' USING ERRCODE = 'VD004';
   END IF;
+  IF NOT p_synchronous THEN
+    -- Should that change before COMMIT, then it still waits for no standby: there is no wait that could be broken off.
+    PERFORM set_config('synchronous_commit', 'local', true);
+  END IF;
   IF (SELECT count(*) FROM unnest(p_clients, p_generations, p_firsts) e(client, generation, first)
         JOIN clients c ON c.client = e.client AND c.generation = e.generation AND c.low_water < e.first)
      <> cardinality(p_clients) THEN

@@ -55,10 +55,12 @@ static const struct vd_pg_statement forget = {
 	.sql = "SELECT forget($1, $2, $3)",
 	.params = { VD_PG_UUID_ARRAY, VD_PG_INT8_ARRAY, VD_PG_INT8_ARRAY },
 };
+/* Of what no standby has confirmed, nothing is told once there are standbys: a look finds it, and waits for them. */
 static const struct vd_pg_statement notify_all = {
 	.name = "notify_all",
-	.sql = "SELECT pg_notify(c, p) FROM unnest($1::text[], $2::text[]) AS r(c, p)",
-	.params = { VD_PG_TEXT_ARRAY, VD_PG_TEXT_ARRAY },
+	.sql = "SELECT pg_notify(c, p) FROM unnest($1::text[], $2::text[]) AS r(c, p)"
+		   " WHERE $3 OR current_setting('synchronous_standby_names') = ''",
+	.params = { VD_PG_TEXT_ARRAY, VD_PG_TEXT_ARRAY, VD_PG_BOOL },
 };
 
 /* ---- how it ended ------------------------------------------------------------------------------------------ */
@@ -198,8 +200,8 @@ static void query_outcomes(struct vd_apply *apply, struct vd_pg_segment *segment
 	}
 }
 
-static void query_replies(
-	struct vd_arena *arena, struct vd_pg_segment *segment, const struct vd_batch *batch, const char *schema)
+static void query_replies(struct vd_arena *arena, struct vd_pg_segment *segment, const struct vd_batch *batch,
+	const char *schema, bool is_confirmed)
 {
 	size_t count = batch->reply_count + batch->line_count;
 	if (count == 0)
@@ -221,6 +223,7 @@ static void query_replies(
 	struct vd_pg_params *params = new_params(arena);
 	vd_pg_params_text_array(params, channels, count);
 	vd_pg_params_text_array(params, payloads, count);
+	vd_pg_params_bool(params, is_confirmed);
 	vd_pg_query(segment, &notify_all, params, NULL, NULL);
 }
 
@@ -272,7 +275,7 @@ static void query_rest(struct vd_apply *apply, struct vd_pg_segment *segment, si
 	query_outcomes(apply, segment);
 	vd_pg_query(segment, &vd_pg_commit, NULL, on_commit_row, apply);
 	if (!apply->order->is_synchronous)
-		query_replies(&apply->arena, segment, apply->batch, apply->order->schema);
+		query_replies(&apply->arena, segment, apply->batch, apply->order->schema, false);
 }
 
 /* The first half of a batch in two flushes is over: its transaction is open, and holds the watermark's lock. */
@@ -325,13 +328,13 @@ static void on_replied(void *arg, const struct vd_pg_outcome *outcome)
 			VD_LOG_TEXT("error", outcome->message));
 }
 
-void vd_apply_send_replies(
-	struct vd_apply *apply, struct vd_pg *pg, const struct vd_batch *batch, const char *schema)
+void vd_apply_send_replies(struct vd_apply *apply, struct vd_pg *pg, const struct vd_batch *batch,
+	const char *schema, bool is_confirmed)
 {
 	if (batch->reply_count + batch->line_count == 0)
 		return;
 	struct vd_pg_segment *segment = vd_pg_segment_begin(pg);
-	query_replies(&apply->arena, segment, batch, schema);
+	query_replies(&apply->arena, segment, batch, schema, is_confirmed);
 	vd_pg_segment_end(segment, on_replied, NULL);
 	vd_arena_reset(&apply->arena);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* apply.h: a resolved batch becomes committed state: one transaction, one flush, one round trip.
  *
- * The statements are those of docs/protocol.md; their number does not depend on what is in the batch. Replies stand in
- * COMMIT's own segment where no standby has to confirm a commit; with synchronous standbys they are sent only after
- * COMMIT ended without a warning (rule 16). What PostgreSQL answered is judged in one place, as a table of
+ * The statements are those of docs/protocol.md; their number does not depend on what is in the batch. With synchronous
+ * standbys, replies are sent only after COMMIT ended without a warning. Where the fence finds none, COMMIT waits for none,
+ * and the replies stand behind it in its own segment; they look once more, for by now there may be some (rule 16). What PostgreSQL answered is judged in one place, as a table of
  * consequences. Thread: the event loop's.
  */
 #ifndef VD_RESOLVER_APPLY_H
@@ -65,10 +65,10 @@ void vd_apply_fini(struct vd_apply *apply);
 void vd_apply_send(struct vd_apply *apply, struct vd_pg *pg, const struct vd_batch *batch,
 	const struct vd_apply_order *order, void (*callback)(void *arg), void *arg);
 
-/* Replies and lines in a segment of their own: of a batch that is known to be committed for good. Nobody waits
- * for its end: a reply that is lost is found by a look. */
-void vd_apply_send_replies(
-	struct vd_apply *apply, struct vd_pg *pg, const struct vd_batch *batch, const char *schema);
+/* Replies and lines in a segment of their own: of a batch that is known to be committed. is_confirmed: by a standby as well, or
+ * they go out only if there is none. Nobody waits for its end: a reply that is lost is found by a look. */
+void vd_apply_send_replies(struct vd_apply *apply, struct vd_pg *pg, const struct vd_batch *batch,
+	const char *schema, bool is_confirmed);
 
 /* While fault points are armed, a batch goes out in two flushes with the point apply.middle between them, and batches do
  * not overlap. */

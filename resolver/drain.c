@@ -171,7 +171,7 @@ static enum vd_step_result drain_publish(void *subject)
 	vd_turn_count(turn);
 	struct vd_pg *pg = vd_wires_pg(office->wires, VD_BACKEND_APPLY);
 	if (office->order.is_synchronous && turn->apply.is_clean && pg != NULL)
-		vd_apply_send_replies(&turn->apply, pg, turn->batch, office->settings->schema);
+		vd_apply_send_replies(&turn->apply, pg, turn->batch, office->settings->schema, true);
 	vd_backoff_reset(&drain->backoff);
 	if (vd_drain_is_isolating(drain)) {
 		uint32_t most = (uint32_t)office->settings->batch_requests;

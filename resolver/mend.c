@@ -96,15 +96,15 @@ void vd_drain_mend(struct vd_drain *drain)
 	turn_retry(turn);
 }
 
-/* Committed after all; its replies go out alone where no standby has to confirm them. */
+/* Committed after all, but nobody saw how COMMIT ended. */
 static void publish_settled(struct vd_turn *turn)
 {
 	struct vd_office *office = turn->drain->office;
 	vd_memory_publish(office->memory, turn->batch, vd_clock_us());
 	vd_turn_count(turn);
 	struct vd_pg *pg = vd_wires_pg(office->wires, VD_BACKEND_APPLY);
-	if (!office->order.is_synchronous && pg != NULL)
-		vd_apply_send_replies(&turn->apply, pg, turn->batch, office->settings->schema);
+	if (pg != NULL)
+		vd_apply_send_replies(&turn->apply, pg, turn->batch, office->settings->schema, false);
 	vd_turn_is_over(turn);
 }
 

@@ -4,6 +4,7 @@ one true verdict; what is stored says so. VERDICT_FULL=1 tries every byte."""
 import concurrent.futures
 import os
 import signal
+import statistics
 
 import pytest
 
@@ -35,11 +36,11 @@ class Cell:
     def length(self, name, direction):
         """How many bytes one commit sends that way, on a connection that has done it before."""
         lengths = []
-        for _ in range(4):
+        for _ in range(6):
             before = self.proxy.bytes_passed(name, direction)
             self.commit()
             lengths.append(self.proxy.bytes_passed(name, direction) - before)
-        return max(lengths[1:])
+        return statistics.median_high(lengths[1:])  # one may carry something else too
 
     def cut(self, name, direction, offset, how):
         self.commit()  # all connections are there, and have done it before

@@ -325,6 +325,37 @@ def test_acknowledged_means_replicated(replicated):
     assert leader.log().count("took office") == 1
 
 
+def waits_for_a_standby(world):
+    return [pid for pid, in world.server.execute("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'")]
+
+
+def test_standbys_are_switched_on_in_the_middle_of_an_apply(replicated):
+    """Between the fence, which found none, and COMMIT. Nothing is told by a commit that no standby has confirmed, and there
+    is no wait of it that anybody could break off."""
+    leader = replicated.lead("a", {"lease-ttl": "60s"}, faults="apply.middle:2:pause")
+    client = replicated.client()
+    assert client.commit([(SET, b"a", b"1")]).code == 0
+    (sender,), = replicated.server.execute("SELECT pid FROM pg_stat_replication")
+    replicated.server.signal_backend(sender, signal.SIGSTOP)
+    sequence = client.submit([(SET, b"a", b"2")])
+    rw.wait_until(lambda: leader.hits("apply.middle") == 1, "no apply is under way")
+    set_synchronous(replicated, "standby1")
+    leader.send(signal.SIGCONT)
+    rw.wait_until(lambda: waits_for_a_standby(replicated) or client.get(b"a") == b"2", "it does not commit")
+    waits = waits_for_a_standby(replicated)
+    for pid in waits:
+        replicated.server.execute("SELECT pg_cancel_backend(%s)", (pid,))
+    rw.wait_until(lambda: client.get(b"a") == b"2", "it does not commit")
+    client.hear(1)
+    assert sequence not in client.verdicts, "told, and no standby has it"
+    assert waits == []
+    replicated.server.signal_backend(sender, signal.SIGCONT)
+    assert client.look(sequence)[sequence][1:3] == (2, 0)
+    assert client.commit([(SET, b"a", b"3")]).code == 0
+    assert leader.says("was refused: synchronous standbys were switched on or off")
+    assert leader.log().count("took office") == 1
+
+
 def test_a_standby_is_promoted(replicated):
     """The term ends with the timeline; the next one's versions jump ahead, and reads from before are too old."""
     server, standby = replicated.server, replicated.standby

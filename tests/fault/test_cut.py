@@ -10,6 +10,7 @@ import pytest
 
 from fault_world import COMMITTED, TIMED_OUT, UNKNOWN, World
 from proxy import CLOSE, RESET, SWALLOW, TO_CLIENT, TO_SERVER, Proxy
+from resolver_world import wait_until
 
 DESK, INBOX, CLAIM, APPLY = "verdict-follower/verdict", "verdict-inbox/verdict", "the leader's claims", "the leader's applies"
 SIDE_BY_SIDE = 4
@@ -108,10 +109,11 @@ def test_a_connection_that_swallows_everything(cells, name):
     patient.close()
     cell.commit()
     cell.proxy.cut(name, TO_CLIENT, 0, SWALLOW)
-    for _ in range(3):
+    cell.worker.adds(20)
+    wait_until(lambda: cell.proxy.cuts == 1, "nothing is swallowed")
+    for _ in range(2):
         cell.worker.adds(20)
     cell.worker.wait_all(20)
-    assert cell.proxy.cuts == 1
     codes = {answer["code"] for answer in cell.worker.told.values()}
     assert codes & {TIMED_OUT, UNKNOWN}, codes
     cell.world.balance([COMMITTED, TIMED_OUT] if name == DESK else [COMMITTED, TIMED_OUT, UNKNOWN])

@@ -5,7 +5,6 @@
 #include "follower/read.h"
 #include "follower/special.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,20 +163,13 @@ static void on_version(void *arg, const struct vd_fetched *fetched)
 
 static int set_read_version(struct vd_transaction *transaction, int64_t version)
 {
-	const struct vd_newest *newest = &transaction->database->newest;
 	struct vd_member *member = &transaction->member;
 	if (member->snapshot != NULL || member->has_version)
 		return VD_ERROR_READ_VERSION_ALREADY_SET;
 	if (version <= 0)
 		return VD_ERROR_VERSION_INVALID;
-	if (!newest->known)
-		return VD_ERROR_CLIENT_INVALID_OPERATION;
-	/* as after a snapshot that is over: the version stays, and reads have nothing to read from */
-	memcpy(member->term, newest->term, VD_TERM_BYTES);
-	member->version = (uint64_t)version;
+	member->asked = member->version = (uint64_t)version;
 	member->has_version = true;
-	member->code = VD_CODE_TRANSACTION_TOO_OLD;
-	snprintf(member->message, sizeof member->message, "no snapshot is held at the version that was set");
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "follower/read.h"
 
+#include "common/base/clock.h"
 #include "common/base/codes.h"
 #include "follower/special.h"
 #include "follower/submission.h"
@@ -41,15 +42,29 @@ int vd_read_join(struct vd_transaction *transaction, const char **message)
 void vd_read_close(struct vd_read *read, int code, const char *message)
 {
 	TAILQ_REMOVE(&read->transaction->reading, read, link);
+	vd_deadline_cancel(&read->wait);
 	if (read->fetch != NULL)
 		vd_fetch_cancel(read->fetch);
 	vd_future_finish(read->future, code, message);
 	read->free(read);
 }
 
+static void on_waited(void *arg)
+{
+	struct vd_read *read = arg;
+	vd_read_end(read, VD_CODE_FUTURE_VERSION, read->transaction->member.message);
+}
+
 void vd_read_end(struct vd_read *read, int code, const char *message)
 {
 	struct vd_transaction *transaction = read->transaction;
+	if (code == VD_CODE_FUTURE_VERSION && !read->has_waited) {
+		read->has_waited = true;
+		read->wait = (struct vd_deadline){ .callback = on_waited, .arg = read };
+		vd_deadline_arm(
+			transaction->database->deadlines, &read->wait, vd_clock_us() + VD_FUTURE_VERSION_WAIT_MS * 1000);
+		return;
+	}
 	struct vd_fault fault = { 0 };
 	/* the message may be the read's own */
 	vd_fault_set(&fault, code, "%s", message == NULL ? "" : message);

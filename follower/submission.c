@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "follower/submission.h"
 
+#include "common/base/clock.h"
 #include "common/base/codes.h"
 #include "common/kv/codec.h"
 #include "follower/commit/commit.h"
@@ -18,6 +19,8 @@ struct vd_submission {
 	struct vd_commit *commit; /* NULL: not yet with the committer */
 	struct vd_fetch *fetch;   /* of a version */
 	struct vd_fault read_fault;
+	struct vd_fault verdict; /* that waits to be told */
+	struct vd_deadline wait;
 	int give_up_code;             /* 0: nobody has given up */
 	const struct vd_range *reads; /* as submitted; the transaction's */
 	size_t read_count;
@@ -40,6 +43,7 @@ static void stamps_end(struct vd_submission *submission, int code, const struct 
 static void submission_end(struct vd_submission *submission, int code, const char *message)
 {
 	struct vd_transaction *transaction = submission->transaction;
+	vd_deadline_cancel(&submission->wait);
 	if (submission->fetch != NULL)
 		vd_fetch_cancel(submission->fetch);
 	if (transaction != NULL) {
@@ -68,6 +72,21 @@ static void submission_end_read_only(struct vd_submission *submission)
 	submission_end(submission, 0, NULL);
 }
 
+static void on_waited(void *arg)
+{
+	struct vd_submission *submission = arg;
+	submission_fail(submission, submission->verdict.code, submission->verdict.message);
+}
+
+/* While it waits it can be given up, and ends at once. */
+static void fail_later(struct vd_submission *submission, const struct vd_verdict *verdict)
+{
+	vd_fault_set(&submission->verdict, verdict->code, "%s", verdict->message);
+	submission->wait = (struct vd_deadline){ .callback = on_waited, .arg = submission };
+	vd_deadline_arm(submission->transaction->database->deadlines, &submission->wait,
+		vd_clock_us() + VD_FUTURE_VERSION_WAIT_MS * 1000);
+}
+
 static void on_verdict(void *arg, const struct vd_verdict *verdict)
 {
 	struct vd_submission *submission = arg;
@@ -89,6 +108,10 @@ static void on_verdict(void *arg, const struct vd_verdict *verdict)
 	if (verdict->code == VD_CODE_NOT_COMMITTED && transaction != NULL)
 		vd_conflicting_keep(&transaction->conflicting, &transaction->arena, submission->reads,
 			submission->read_count, verdict);
+	if (verdict->code == VD_CODE_FUTURE_VERSION && transaction != NULL && submission->give_up_code == 0) {
+		fail_later(submission, verdict);
+		return;
+	}
 	bool is_given_up = verdict->code == VD_CODE_TRANSACTION_CANCELLED && submission->give_up_code != 0;
 	submission_fail(submission, is_given_up ? submission->give_up_code : verdict->code, verdict->message);
 }
@@ -115,10 +138,10 @@ static int request_of(struct vd_submission *submission, struct vd_request *reque
 	submission->reads = request->reads;
 	submission->read_count = request->read_count;
 	/* without a read of its own it carries the newest pair that is known here */
-	bool is_own = transaction->member.has_version;
+	const struct vd_member *member = &transaction->member;
 	const struct vd_newest *newest = &transaction->database->newest;
-	memcpy(request->read_term, is_own ? transaction->member.term : newest->term, VD_TERM_BYTES);
-	request->read_version = is_own ? transaction->member.version : newest->version;
+	memcpy(request->read_term, member->has_term ? member->term : newest->term, VD_TERM_BYTES);
+	request->read_version = member->has_version ? member->version : newest->version;
 	return 0;
 }
 
@@ -174,7 +197,8 @@ static void submission_resume(struct vd_submission *submission)
 	const struct vd_member *member = &transaction->member;
 	bool writes = transaction->mutations.count > 0 || vd_conflicts_count(&transaction->writes) > 0;
 	/* what must not be older than the transaction, and what the database has not been asked for yet */
-	bool needs_version = vd_conflicts_count(&transaction->reads) > 0 || !transaction->database->newest.known;
+	bool needs_version = (vd_conflicts_count(&transaction->reads) > 0 && !member->has_version) ||
+						 (!transaction->database->newest.known && !member->has_term);
 	if (submission->give_up_code != 0)
 		submission_fail(submission, submission->give_up_code, NULL);
 	else if (submission->read_fault.code != 0)
@@ -183,7 +207,7 @@ static void submission_resume(struct vd_submission *submission)
 		submission_fail(submission, member->code, member->message);
 	else if (!writes)
 		submission_end_read_only(submission);
-	else if (needs_version && !member->has_version)
+	else if (needs_version)
 		take_version(submission);
 	else
 		submit(submission);
@@ -192,7 +216,8 @@ static void submission_resume(struct vd_submission *submission)
 void vd_submission_read_ended(struct vd_transaction *transaction, const struct vd_fault *fault)
 {
 	struct vd_submission *submission = transaction->submission;
-	if (submission == NULL || submission->commit != NULL || submission->fetch != NULL)
+	if (submission == NULL || submission->commit != NULL || submission->fetch != NULL ||
+		submission->verdict.code != 0)
 		return;
 	if (fault->code != 0 && submission->read_fault.code == 0)
 		submission->read_fault = *fault;

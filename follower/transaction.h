@@ -33,6 +33,9 @@ struct vd_retry;
 struct vd_submission;
 TAILQ_HEAD(vd_read_list, vd_read);
 
+/* An answer of 1009 is told so much later, so that retry loops do not spin. */
+enum { VD_FUTURE_VERSION_WAIT_MS = 1000 };
+
 struct vd_fault {
 	int code; /* 0: none */
 	char message[200];

@@ -149,6 +149,8 @@ static void tell(struct batch *batch, struct vd_fetch *fetch)
 {
 	if (fetch->handler == NULL)
 		fetch_free(fetch);
+	else if (fetch_is_refused(fetch))
+		fetch_tell(fetch, 0, NULL);
 	else if (fetch->kind == FETCH_RANGE)
 		tell_range(fetch);
 	else if (batch->no_memory)

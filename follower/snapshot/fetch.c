@@ -12,9 +12,18 @@ void fetch_free(struct vd_fetch *fetch)
 	free(fetch);
 }
 
+bool fetch_is_refused(const struct vd_fetch *fetch)
+{
+	const struct vd_snapshot *snapshot = fetch->snapshot;
+	return fetch->handler != NULL && fetch->kind != FETCH_VERSION && snapshot->has_version &&
+		   fetch->member->asked != 0 && fetch->member->asked != snapshot->version;
+}
+
 void fetch_tell(struct vd_fetch *fetch, int code, const char *message)
 {
 	struct vd_fetched fetched = { .code = code, .message = message };
+	if (fetch_is_refused(fetch))
+		fetched = (struct vd_fetched){ .code = fetch->member->code, .message = fetch->member->message };
 	fetch->list = NULL;
 	if (fetch->handler != NULL)
 		fetch->handler(fetch->arg, &fetched);
@@ -28,7 +37,9 @@ static struct vd_fetch *fetch_new(struct vd_member *member, enum fetch_kind kind
 	struct vd_fetch *fetch = malloc(sizeof *fetch + range.begin.size + range.end.size);
 	if (fetch == NULL)
 		return NULL;
-	*fetch = (struct vd_fetch){ .snapshot = snapshot, .kind = kind, .handler = handler, .arg = arg };
+	*fetch = (struct vd_fetch){
+		.snapshot = snapshot, .member = member, .kind = kind, .handler = handler, .arg = arg
+	};
 	uint8_t *at = (uint8_t *)(fetch + 1);
 	if (range.begin.size > 0)
 		memcpy(at, range.begin.data, range.begin.size);

@@ -22,6 +22,7 @@ struct vd_fetch {
 	TAILQ_ENTRY(vd_fetch) link;
 	struct fetches *list; /* where it stands; NULL: in a batch, sent */
 	struct vd_snapshot *snapshot;
+	const struct vd_member *member; /* good while there is a handler */
 	enum fetch_kind kind;
 	vd_fetch_handler *handler; /* NULL: cancelled */
 	void *arg;
@@ -81,6 +82,8 @@ void snapshot_send(struct vd_snapshot *snapshot, bool opens);
 void fetch_free(struct vd_fetch *fetch);
 /* Tells a fetch a code, and frees it. It is in no list. */
 void fetch_tell(struct vd_fetch *fetch, int code, const char *message);
+/* Its member asked for another version than its snapshot's: no answer from here is for it. */
+bool fetch_is_refused(const struct vd_fetch *fetch);
 
 /* snapshot.c */
 /* All reads end with the code. Lost: what was read is not to be used either. The connection, if there is one, gets a

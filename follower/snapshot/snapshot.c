@@ -47,15 +47,41 @@ void snapshot_settle(struct vd_snapshot *snapshot)
 	free(snapshot);
 }
 
+/* The snapshot is at the version that the member reads at. */
+static void member_versioned(struct vd_member *member)
+{
+	const struct vd_snapshot *snapshot = member->snapshot;
+	member->has_version = member->has_term = true;
+	memcpy(member->term, snapshot->term, VD_TERM_BYTES);
+	member->version = snapshot->version;
+}
+
+/* It is not: the member leaves. */
+static void member_refuse(struct vd_member *member)
+{
+	struct vd_snapshot *snapshot = member->snapshot;
+	bool is_future = member->asked > snapshot->version;
+	TAILQ_REMOVE(&snapshot->members, member, link);
+	member->snapshot = NULL;
+	member->code = is_future ? VD_CODE_FUTURE_VERSION : VD_CODE_TRANSACTION_TOO_OLD;
+	snprintf(member->message, sizeof member->message,
+		is_future ? "the read version that was set does not exist yet"
+				  : "no snapshot is held at the read version that was set");
+}
+
 void snapshot_versioned(struct vd_snapshot *snapshot)
 {
-	struct vd_member *member;
-	TAILQ_FOREACH(member, &snapshot->members, link)
-	{
-		member->has_version = true;
-		memcpy(member->term, snapshot->term, VD_TERM_BYTES);
-		member->version = snapshot->version;
+	struct vd_member *member = TAILQ_FIRST(&snapshot->members);
+	while (member != NULL) {
+		struct vd_member *next = TAILQ_NEXT(member, link);
+		if (member->asked == 0 || member->asked == snapshot->version)
+			member_versioned(member);
+		else
+			member_refuse(member);
+		member = next;
 	}
+	if (TAILQ_EMPTY(&snapshot->members))
+		vd_guard_post(snapshot->pool->database->guard, &snapshot->pool->pump);
 	vd_database_see(snapshot->pool->database, snapshot->term, snapshot->version);
 }
 
@@ -266,8 +292,26 @@ void vd_snapshots_close(struct vd_snapshots *snapshots)
 
 /* ---- members ---- */
 
+/* That still takes reads. */
+static struct vd_snapshot *snapshot_at(struct vd_snapshots *snapshots, uint64_t version)
+{
+	for (unsigned i = 0; i < snapshots->reader_count; i++) {
+		struct vd_snapshot *snapshot = snapshots->readers[i].snapshot;
+		if (snapshot != NULL && snapshot->has_version && snapshot->version == version)
+			return snapshot;
+	}
+	return NULL;
+}
+
 bool vd_member_join(struct vd_snapshots *snapshots, struct vd_member *member)
 {
+	struct vd_snapshot *held = member->asked == 0 ? NULL : snapshot_at(snapshots, member->asked);
+	if (held != NULL) {
+		member->snapshot = held;
+		TAILQ_INSERT_TAIL(&held->members, member, link);
+		member_versioned(member);
+		return true;
+	}
 	if (snapshots->forming == NULL && (snapshots->forming = snapshot_new(snapshots)) == NULL)
 		return false;
 	member->snapshot = snapshots->forming;

@@ -3,7 +3,8 @@
  *
  * 1. A transaction begins to read by joining the *next* snapshot: the one of which no statement was sent yet. All that join
  *    it until a connection is free for it share it. Nobody joins later: so whatever was acknowledged before a transaction
- *    began is in its snapshot.
+ *    began is in its snapshot. But a transaction that was told its read version joins a snapshot that is held at exactly that
+ *    version; without one, the next, which is its own only if the store still stands there.
  * 2. A snapshot is one transaction block on one connection, REPEATABLE READ READ ONLY. Its first statement reads the
  *    watermark: that is the read version of all its members.
  * 3. Reads are sent in the loop's next turn, together with all that the same turn brought: point reads of one snapshot as one
@@ -40,11 +41,13 @@ void vd_snapshots_abort(struct vd_snapshots *snapshots);
 struct vd_member {
 	struct vd_snapshot *snapshot; /* NULL: has not begun, has left, or the snapshot is over */
 	TAILQ_ENTRY(vd_member) link;
+	uint64_t asked;   /* set before it begins: the one version that it reads at; 0: whichever comes */
 	bool has_version; /* the read version is known, and stays known when the snapshot is over */
+	bool has_term;    /* and the term that it was read in; not for one that was asked for and not found */
 	uint8_t term[VD_TERM_BYTES];
 	uint64_t version;
-	/* The snapshot ended before the member left: 1007 (7002 if the store cannot be read at all), and why. With is_lost, what
-	 * was read is not to be used either. */
+	/* The snapshot ended before the member left: 1007 (1009 if the version asked for does not exist yet, 7002 if the store
+	 * cannot be read at all), and why. With is_lost, what was read is not to be used either. */
 	int code;
 	bool is_lost;
 	char message[200];
@@ -60,7 +63,7 @@ void vd_member_leave(struct vd_member *member);
 struct vd_fetch;
 
 struct vd_fetched {
-	int code; /* 0, 1007, or 7002 */
+	int code; /* 0, 1007, 1009 or 7002 */
 	const char *message;
 	/* of a key; borrowed until the handler returns */
 	bool is_present;

@@ -7,7 +7,7 @@ import time
 import psycopg
 import pytest
 
-from transaction_world import Failed, Worker, wait_until
+from transaction_world import Failed, Request, Worker, wait_until
 
 READER = "verdict-follower/verdict"
 
@@ -69,6 +69,88 @@ def test_a_snapshot_is_not_joined_once_it_was_sent(workers, database):
         put(database, b"a", b"%d" % turn)
         assert worker.transaction().get(b"a") == b"%d" % turn
     assert len(in_snapshot(database)) == 10
+
+
+def test_a_read_version_that_is_held_is_joined(workers, database):
+    worker = workers(max_connections=3)
+    put(database, b"a", b"1")
+    held = worker.transaction()
+    assert held.get(b"a") == b"1"
+    put(database, b"a", b"2")
+    joined = worker.transaction()
+    assert joined.read_at(held.version()) == 0
+    assert joined.version() == held.version()
+    assert joined.get(b"a") == b"1"
+    assert joined.get_range(b"", b"\xff")[0] == [(b"a", b"1")]
+    assert len(in_snapshot(database)) == 1
+    old = held.version()
+    held.free()
+    assert joined.get(b"a") == b"1"  # it holds it
+    assert len(in_snapshot(database)) == 1
+    joined.free()
+    wait_until(lambda: not in_snapshot(database), "the snapshot closed when the last one left")
+    late = worker.transaction()
+    assert late.read_at(old) == 0
+    assert late.get_later(b"a").code() == 1007
+    assert late.version() == old
+    fresh = worker.transaction()
+    assert fresh.read_at(old + 1000) == 0
+    assert fresh.get(b"a") == b"2"  # nothing was written since
+    worker.close()
+
+
+def test_a_read_version_that_is_not_held_gets_no_row(workers, database):
+    """Reads of one segment: those who asked for another version than it has are told so, each for itself."""
+    worker = workers(max_connections=2)
+    put(database, b"a", b"1")
+    held = worker.transaction()
+    version = held.version()
+    right, old, future, plain = (worker.transaction() for _ in range(4))
+    put(database, b"a", b"2")
+    asked = {right: version + 1000, old: version + 999, future: version + 1001}
+    reads = []
+    for tr in (right, old, future, plain):
+        if tr in asked:
+            assert tr.read_at(asked[tr]) == 0
+        reads.append([tr.get_later(b"a"), tr.get_range_later(b"a", b"b"), tr.get_key_later(b"a", False, 1)])
+        worker.order("many_gets", 1000 * (1 + len(reads)), tr.number, 300, "61")  # more than one segment
+    held.free()
+    assert [read.wait() for read in reads[0]] == [read.wait() for read in reads[3]] == [b"2", ([(b"a", b"2")], False), b"a"]
+    assert [[read.code() for read in part] for part in reads[1:3]] == [[1007] * 3, [1009] * 3]
+    for number, answer in ((2000, "0 absent"), (3000, "1007 no snapshot"), (4000, "1009 the read version"), (5000, "0 absent")):
+        for i in range(300):
+            assert worker.ask("wait", number + i).startswith(answer)
+    assert plain.version() == right.version() == version + 1000
+    for tr in (right, plain):
+        tr.free()
+    wait_until(lambda: not in_snapshot(database), "none is held by those who were refused")
+    worker.close()
+
+
+def test_a_read_version_before_the_database_is_there(servers, migrate, program):
+    server = servers()
+    database = server.migrated(migrate)
+    put(database, b"a", b"1")
+    database.execute("UPDATE watermark SET term = gen_random_uuid()")
+    (version,), = database.execute("SELECT version FROM watermark")
+    dsn = database.dsn()
+    server.stop()
+    worker = Worker(program, dsn, connect_timeout=50)
+    reader, writer = worker.transaction(), worker.transaction()
+    assert reader.read_at(version) == writer.read_at(version - 1) == 0
+    read = reader.get_later(b"a")
+    assert writer.conflict("read", b"a", b"b") == 0
+    writer.set(b"b", b"1")
+    commit = writer.commit_later()
+    worker.flush()
+    server.start()
+    assert read.wait() == b"1"
+    wait_until(lambda: database.execute("SELECT count(*) FROM commit_requests") == [(1,)], "the request")
+    (payload, term), = database.execute("SELECT payload, (SELECT term FROM watermark) FROM commit_requests")
+    assert Request(bytes(payload)).version == version - 1 and Request(bytes(payload)).term == term.bytes
+    writer.free()
+    assert commit.code() == 1025
+    worker.close()
 
 
 def test_those_that_begin_together_share(workers, database):

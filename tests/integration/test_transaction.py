@@ -74,10 +74,42 @@ def test_a_read_version_that_is_given(worker, key):
     tr = worker.transaction()
     assert tr.read_at(0) == 2011
     assert tr.read_at(first.committed()) == 0 and tr.read_at(first.committed()) == 2010
-    refused(1007, lambda: tr.get(key))
+    refused(1007, tr.get, key)
+    refused(1007, tr.get_range, key, key + b"\xff")
+    assert tr.version() == first.committed()
     tr.reset()
     assert tr.get(key) == b"1"
-    assert tr.read_at(first.committed()) == 2010
+    assert tr.read_at(0) == tr.read_at(first.committed()) == 2010
+    tr.reset()
+    assert tr.read_at(-1) == 2011
+
+
+def test_reading_above_the_newest_version(worker, key):
+    """1009, but not at once; what waits for it can be ended."""
+    tr, other = worker.transaction(), worker.transaction()
+    assert tr.read_at(2**62) == other.read_at(2**62) == 0
+    begin = time.monotonic()
+    reads = [tr.get_later(key), tr.get_range_later(key, key + b"\xff"), tr.get_key_later(key, False, 1)]
+    cancelled = other.get_later(key)
+    other.set(key, b"1")
+    commit = other.commit_later()
+    other.cancel()
+    assert cancelled.code() == commit.code() == 1025
+    assert [read.code() for read in reads] == [1009] * 3
+    assert time.monotonic() - begin >= 1
+    tr.set(key, b"1")
+    commit = tr.commit_later()
+    assert commit.code() == 1009
+    assert time.monotonic() - begin >= 2
+    assert tr.on_error(1009) is True
+    assert tr.get(key) is None
+    tr.reset()
+    assert tr.read_at(2**62) == 0
+    tr.set(key, b"1")
+    commit = tr.commit_later()
+    time.sleep(0.3)  # decided by now, as a rule, and not yet told
+    tr.reset()
+    assert commit.code() in (1009, 1025)
 
 
 def test_a_conflict_tells_all_that_it_lost(worker, key):

@@ -197,10 +197,11 @@ VD_PUBLIC void vd_transaction_cancel(struct vd_transaction *transaction);
 VD_CHECKED int vd_transaction_set_option(
 	struct vd_transaction *transaction, const char *name, const char *value);
 
-/* Says at which version the transaction has read, elsewhere or earlier: its conflict ranges are judged from there. A
- * snapshot of that version is not held any more, so reads end with 1007. The leader answers 1007 for a version that is
- * older than what it remembers, and 1009 for one above the newest. 2010 if the transaction has read or set one already,
- * 2011 if it is not above 0, 2000 before the database is ready. */
+/* Says at which version the transaction reads, or has read elsewhere or earlier: its conflict ranges are judged from
+ * there. It reads in a snapshot that this database still holds at exactly that version for another transaction, or in a
+ * fresh one, if nothing was committed since; else its reads end with 1007, above the newest version with 1009, and so does
+ * its commit if the leader does not remember the version. 1009 is told after a second. 2010 if the transaction has read or
+ * set a version already, 2011 if this one is not above 0. */
 VD_CHECKED int vd_transaction_set_read_version(struct vd_transaction *transaction, int64_t version);
 
 VD_CHECKED struct vd_future *vd_transaction_get_read_version(struct vd_transaction *transaction);

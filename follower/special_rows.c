@@ -45,11 +45,26 @@ static bool write_set(const struct vd_transaction *transaction, struct vd_arena 
 	return !walk.failed;
 }
 
+static bool conflicting_set(const struct vd_transaction *transaction, struct vd_arena *arena, struct set *set)
+{
+	const struct vd_conflicting *lost = &transaction->conflicting;
+	size_t count = transaction->options.report_conflicting_keys ? lost->count : 0;
+	struct vd_range *ranges = vd_arena_array(arena, count, sizeof *ranges);
+	if (ranges == NULL)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		ranges[i] = vd_range_of(vd_bytes_of(lost->items[i].begin, lost->items[i].begin_size),
+			vd_bytes_of(lost->items[i].end, lost->items[i].end_size));
+	*set = (struct set){ ranges, count };
+	return true;
+}
+
 /* In order of their prefixes. */
 static const struct {
 	const char *prefix;
 	bool (*take)(const struct vd_transaction *transaction, struct vd_arena *arena, struct set *set);
 } sets[] = {
+	{ "\xff\xff/transaction/conflicting_keys/", conflicting_set },
 	{ "\xff\xff/transaction/read_conflict_range/", read_set },
 	{ "\xff\xff/transaction/write_conflict_range/", write_set },
 };

@@ -9,6 +9,7 @@ from transaction_world import ADD, EXACT, ITERATOR, STAMPED_KEY, STAMPED_VALUE
 
 MODULE, MODULE_END = b"\xff\xff/transaction/", b"\xff\xff/transaction0"
 READ, WRITE = MODULE + b"read_conflict_range/", MODULE + b"write_conflict_range/"
+LOST = MODULE + b"conflicting_keys/"
 
 
 def rows(tr, prefix, begin=b"", end=b"\xff\xff", **more):
@@ -87,6 +88,28 @@ def test_writes(worker, key):
     assert rows(tr, WRITE) == expected  # after a commit as well
     tr.reset()
     assert tr.get_range(MODULE, MODULE_END) == ([], False)
+
+
+def test_what_a_commit_lost(worker, key):
+    """With report_conflicting_keys; until the reset."""
+    for option in ({}, {"report_conflicting_keys": None}):
+        tr, writer = worker.transaction(**option), worker.transaction()
+        for name in (b"a", b"b"):
+            tr.get(key + name)
+        tr.get_range(key + b"m", key + b"p")
+        tr.set(key + b"out", b"")
+        assert rows(tr, LOST) == []
+        writer.set(key + b"b", b"")
+        writer.set(key + b"n", b"")
+        writer.commit()
+        refused(1020, tr.commit)
+        lost = of((key + b"b", key + b"b\0"), (key + b"m", key + b"p"))
+        assert rows(tr, LOST) == (lost if option else [])
+        assert tr.get(LOST + key + b"m") == (b"1" if option else None)
+        assert len(tr.get_range(MODULE, MODULE_END)[0]) == (4 if option else 0) + 6 + 2
+        assert tr.get_later(key).code() == 2017
+        assert tr.on_error(1020) is True
+        assert rows(tr, LOST) == []
 
 
 @pytest.mark.parametrize("has_version", [False, True])

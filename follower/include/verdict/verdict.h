@@ -207,8 +207,9 @@ VD_CHECKED int vd_transaction_set_read_version(struct vd_transaction *transactio
 VD_CHECKED struct vd_future *vd_transaction_get_read_version(struct vd_transaction *transaction);
 
 /* Special keys: under "\xff\xff/transaction/read_conflict_range/" and "…/write_conflict_range/" get and get_range show the
- * conflict ranges that the transaction has by now: their begin as "1", their end as "0", merged. Also during and after a
- * commit. Other keys from "\xff\xff" on are 2004. */
+ * conflict ranges that the transaction has by now, and with report_conflicting_keys those that the last commit lost under
+ * "…/conflicting_keys/": their begin as "1", their end as "0", merged. Also during and after a commit. Other keys from
+ * "\xff\xff" on are 2004. */
 
 /* The value of a key as this transaction sees it. A snapshot read adds no read conflict. */
 VD_CHECKED struct vd_future *vd_transaction_get(

@@ -11,13 +11,22 @@ bool vd_fold_begin(struct vd_batch *batch, const struct vd_limits *limits)
 
 /* ---- Base values ---- */
 
+/* Does the mutation depend on a stored key, and on which? */
+static bool base_of(const struct vd_mutation *mutation, struct vd_bytes *key)
+{
+	bool is_sequenced = mutation->op == VD_OP_SET_SEQUENCED_KEY;
+	*key = is_sequenced ? mutation->counter : mutation->key;
+	return is_sequenced || vd_op_needs_base(mutation->op);
+}
+
 static size_t bases_possible(const struct vd_batch *batch)
 {
 	size_t count = 0;
+	struct vd_bytes key;
 	for (uint32_t i = 0; i < batch->count; i++) {
 		const struct vd_item *item = &batch->items[i];
 		for (size_t m = 0; item->refused_code == 0 && m < item->request.mutation_count; m++)
-			count += vd_op_needs_base(item->request.mutations[m].op);
+			count += base_of(&item->request.mutations[m], &key);
 	}
 	return count;
 }
@@ -36,14 +45,14 @@ bool vd_fold_wants(struct vd_batch *batch)
 	for (uint32_t i = 0; i < batch->count; i++) {
 		const struct vd_item *item = &batch->items[i];
 		for (size_t m = 0; item->refused_code == 0 && m < item->request.mutation_count; m++) {
-			const struct vd_mutation *mutation = &item->request.mutations[m];
+			struct vd_bytes key;
 			bool is_new;
-			if (!vd_op_needs_base(mutation->op))
+			if (!base_of(&item->request.mutations[m], &key))
 				continue;
-			if (!vd_overlay_want_base(batch->overlay, mutation->key, &is_new))
+			if (!vd_overlay_want_base(batch->overlay, key, &is_new))
 				return false;
 			if (is_new)
-				keys[batch->base_count++] = mutation->key;
+				keys[batch->base_count++] = key;
 		}
 	}
 	return true;

@@ -4,6 +4,7 @@
 
 #include "resolver/conflict.h"
 #include "resolver/fold.h"
+#include "resolver/sequence.h"
 
 static bool term_is(const uint8_t a[VD_TERM_BYTES], const uint8_t b[VD_TERM_BYTES])
 {
@@ -81,6 +82,17 @@ static bool gates(struct vd_resolver *resolver, struct vd_batch *batch, struct v
 	return item->verdict.code != 0 || vd_conflict_judge(resolver->window, item, &batch->work);
 }
 
+/* The last one: what passed the others gets its numbers, if it can have them. */
+static bool gate_number(struct vd_batch *batch, struct vd_item *item, struct vd_numbered *numbered)
+{
+	if (item->verdict.code != 0)
+		return true;
+	if (!vd_sequence_number(batch, &item->request, numbered))
+		return false;
+	item->verdict.code = (uint16_t)numbered->code;
+	return true;
+}
+
 /* ---- What follows from a verdict ---- */
 
 static void count(struct vd_counts *counts, int code)
@@ -113,14 +125,15 @@ static bool decide(struct vd_resolver *resolver, struct vd_batch *batch, struct 
 	struct vd_owner *owner = &batch->owners[item->owner];
 	item->verdict =
 		(struct vd_known){ .sequence = item->sequence, .version = batch->version, .digest = item->digest };
-	if (!gates(resolver, batch, item))
+	struct vd_numbered numbered;
+	if (!gates(resolver, batch, item) || !gate_number(batch, item, &numbered))
 		return false;
 	if (item->verdict.code == 0) {
 		VD_ASSERT(batch->counts.committed < VD_BATCH_REQUESTS_MAX);
 		struct vd_stamp stamp = { batch->version, (uint16_t)batch->counts.committed };
 		item->verdict.order = stamp.order;
-		if (!vd_fold_request(batch, &item->request, stamp) ||
-			!stage_writes(resolver, batch, &item->request, stamp))
+		if (!vd_fold_request(batch, &numbered.request, stamp) ||
+			!stage_writes(resolver, batch, &numbered.request, stamp))
 			return false;
 	}
 	item->fate = VD_FATE_DECIDED;

@@ -67,7 +67,8 @@
 	X(7002, SQL_ERROR, sql_error, FINAL, "PostgreSQL reported an error")                                     \
 	X(7003, OVERLOADED, overloaded, RETRY, "too much is waiting; try again later")                           \
 	X(7004, CLEAR_TOO_LARGE, clear_too_large, FINAL, "a clear would delete more rows than allowed")          \
-	X(7005, UNKNOWN_CLIENT, unknown_client, FINAL, "the client is not registered")
+	X(7005, UNKNOWN_CLIENT, unknown_client, FINAL, "the client is not registered")                           \
+	X(7006, COUNTER_UNUSABLE, counter_unusable, FINAL, "a counter holds no number, or the last one")
 
 #define VD_CODE_MEMBER(number, NAME, name, kind, sentence) VD_CODE_##NAME = (number),
 enum vd_code { VD_CODES(VD_CODE_MEMBER) };

@@ -55,6 +55,8 @@ static Verdict__Mutation **pack_mutations(
 		items[i].key = field_of(mutations[i].key);
 		items[i].value = field_of(mutations[i].value);
 		items[i].no_write_conflict = mutations[i].no_write_conflict;
+		items[i].counter = field_of(mutations[i].counter);
+		items[i].stamped = mutations[i].is_stamped;
 		list[i] = &items[i];
 	}
 	return list;
@@ -174,6 +176,8 @@ static bool unpack_mutations(struct vd_arena *arena, Verdict__Mutation *const *l
 			.no_write_conflict = list[i]->no_write_conflict,
 			.key = bytes_of(list[i]->key),
 			.value = bytes_of(list[i]->value),
+			.counter = bytes_of(list[i]->counter),
+			.is_stamped = list[i]->stamped,
 		};
 	}
 	*mutations = items;

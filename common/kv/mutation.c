@@ -29,6 +29,8 @@ static const struct op_entry {
 	{ VD_OP_BYTE_MIN, true, "byte_min" },
 	{ VD_OP_BYTE_MAX, true, "byte_max" },
 	{ VD_OP_COMPARE_AND_CLEAR, true, "compare_and_clear" },
+	{ VD_OP_SET_SEQUENCED_KEY, false, "set_sequenced_key" },
+	{ VD_OP_SET_SEQUENCED_VALUE, false, "set_sequenced_value" },
 };
 
 static const struct op_entry *op_find(uint32_t op)
@@ -218,6 +220,42 @@ bool vd_atomic_apply(uint32_t op, struct vd_value *value, struct vd_bytes operan
 	}
 }
 
+/* ---- Places ---- */
+
+bool vd_place_parse(struct vd_bytes operand, size_t size, struct vd_bytes *bytes, size_t *offset)
+{
+	if (operand.size < VD_STAMP_OFFSET_BYTES + size) {
+		return false;
+	}
+	size_t rest = operand.size - VD_STAMP_OFFSET_BYTES;
+	size_t at = vd_load_le32(operand.data + rest);
+	if (at > rest - size) {
+		return false;
+	}
+	*bytes = vd_bytes_of(operand.data, rest);
+	*offset = at;
+	return true;
+}
+
+bool vd_place_fill(
+	struct vd_arena *arena, struct vd_bytes operand, struct vd_bytes filling, struct vd_bytes *filled)
+{
+	struct vd_bytes bytes;
+	size_t offset = 0;
+	if (!vd_place_parse(operand, filling.size, &bytes, &offset)) {
+		return false;
+	}
+	uint8_t *copy = vd_arena_alloc_bytes(arena, bytes.size + 1);
+	if (copy == NULL) {
+		return false;
+	}
+	memcpy(copy, bytes.data, bytes.size);
+	memcpy(copy + offset, filling.data, filling.size);
+	copy[bytes.size] = 0;
+	*filled = vd_bytes_of(copy, bytes.size);
+	return true;
+}
+
 /* ---- Versionstamps ---- */
 
 void vd_stamp_write(struct vd_stamp stamp, uint8_t to[VD_STAMP_BYTES])
@@ -228,37 +266,7 @@ void vd_stamp_write(struct vd_stamp stamp, uint8_t to[VD_STAMP_BYTES])
 
 bool vd_stamp_parse(struct vd_bytes operand, struct vd_bytes *bytes, size_t *offset)
 {
-	if (operand.size < VD_STAMP_OFFSET_BYTES + VD_STAMP_BYTES) {
-		return false;
-	}
-	size_t size = operand.size - VD_STAMP_OFFSET_BYTES;
-	size_t at = vd_load_le32(operand.data + size);
-	if (at > size - VD_STAMP_BYTES) {
-		return false;
-	}
-	*bytes = vd_bytes_of(operand.data, size);
-	*offset = at;
-	return true;
-}
-
-/* The operand's bytes with ten of them replaced, and a NUL behind. */
-static bool place(struct vd_arena *arena, struct vd_bytes operand, const uint8_t stamp[VD_STAMP_BYTES],
-	struct vd_bytes *placed)
-{
-	struct vd_bytes bytes;
-	size_t offset = 0;
-	if (!vd_stamp_parse(operand, &bytes, &offset)) {
-		return false;
-	}
-	uint8_t *copy = vd_arena_alloc_bytes(arena, bytes.size + 1);
-	if (copy == NULL) {
-		return false;
-	}
-	memcpy(copy, bytes.data, bytes.size);
-	memcpy(copy + offset, stamp, VD_STAMP_BYTES);
-	copy[bytes.size] = 0;
-	*placed = vd_bytes_of(copy, bytes.size);
-	return true;
+	return vd_place_parse(operand, VD_STAMP_BYTES, bytes, offset);
 }
 
 bool vd_stamp_place(
@@ -266,7 +274,7 @@ bool vd_stamp_place(
 {
 	uint8_t bytes[VD_STAMP_BYTES];
 	vd_stamp_write(stamp, bytes);
-	return place(arena, operand, bytes, stamped);
+	return vd_place_fill(arena, operand, vd_bytes_of(bytes, sizeof bytes), stamped);
 }
 
 bool vd_mutation_stamp(struct vd_arena *arena, const struct vd_mutation *mutation, struct vd_stamp stamp,
@@ -289,7 +297,7 @@ bool vd_stamp_range(
 	struct vd_stamp least = { .version = least_version };
 	memset(last, 0xff, sizeof last);
 	if (!vd_stamp_place(arena, stamped_key, least, &range->begin) ||
-		!place(arena, stamped_key, last, &range->end)) {
+		!vd_place_fill(arena, stamped_key, vd_bytes_of(last, sizeof last), &range->end)) {
 		return false;
 	}
 	range->end.size++; /* the NUL behind: the last key is in the range as well */

@@ -3,7 +3,8 @@
  *
  * Codes and results are FoundationDB's (API version 730), but CLEAR and CLEAR_RANGE, which its API has as
  * calls of their own. The worker's read-your-writes and the leader's fold both go through vd_atomic_apply, so
- * that they cannot drift apart. Pure: memory comes from the arena given. Any thread.
+ * that they cannot drift apart. Pure: memory comes from the arena given. Any thread. Codes from 128 on are ours:
+ * see sequence.h.
  */
 #ifndef VD_COMMON_KV_MUTATION_H
 #define VD_COMMON_KV_MUTATION_H
@@ -26,6 +27,8 @@ enum vd_op {
 	VD_OP_BYTE_MIN = 16,
 	VD_OP_BYTE_MAX = 17,
 	VD_OP_COMPARE_AND_CLEAR = 20,
+	VD_OP_SET_SEQUENCED_KEY = 128,
+	VD_OP_SET_SEQUENCED_VALUE = 129,
 };
 
 struct vd_mutation {
@@ -33,6 +36,8 @@ struct vd_mutation {
 	bool no_write_conflict;
 	struct vd_bytes key;
 	struct vd_bytes value;
+	struct vd_bytes counter; /* of a sequenced op, as is_stamped; empty else */
+	bool is_stamped;
 };
 
 /* Where in the order of all commits one stands. */
@@ -43,7 +48,7 @@ struct vd_stamp {
 
 /* 8 bytes of version, 2 of order, both big-endian: stamps sort as the commits did. */
 #define VD_STAMP_BYTES        10
-#define VD_STAMP_OFFSET_BYTES 4
+#define VD_STAMP_OFFSET_BYTES 4 /* little-endian, at the end of what a stamp, or a number, goes into */
 
 /* "set", "add", "set_versionstamped_key", …; NULL for a code that is not known. */
 const char *vd_op_name(uint32_t op);
@@ -77,14 +82,21 @@ struct vd_value {
 VD_MUST_USE bool vd_atomic_apply(uint32_t op, struct vd_value *value, struct vd_bytes operand,
 	size_t value_limit_bytes, struct vd_arena *arena);
 
+/* Splits a key or value with a place in it into the bytes that stay and the offset at which `size` bytes go. False if it is
+ * shorter than the offset, or they would not fit. */
+VD_MUST_USE bool vd_place_parse(struct vd_bytes operand, size_t size, struct vd_bytes *bytes, size_t *offset);
+
+/* The operand with `filling` put in and the offset taken off, new in the arena, and a NUL behind. False at its limit, or if
+ * vd_place_parse says false. */
+VD_MUST_USE bool vd_place_fill(
+	struct vd_arena *arena, struct vd_bytes operand, struct vd_bytes filling, struct vd_bytes *filled);
+
 void vd_stamp_write(struct vd_stamp stamp, uint8_t to[VD_STAMP_BYTES]);
 
-/* Splits the key (or value) of a stamped op into the bytes that stay and the offset at which the stamp goes.
- * False if it is shorter than the offset's 4 bytes or the stamp would not fit. */
+/* vd_place_parse for a stamp. */
 VD_MUST_USE bool vd_stamp_parse(struct vd_bytes operand, struct vd_bytes *bytes, size_t *offset);
 
-/* The operand with the stamp put in and the offset taken off, new in the arena. False at its limit, or if
- * vd_stamp_parse says false. */
+/* vd_place_fill with a stamp. */
 VD_MUST_USE bool vd_stamp_place(
 	struct vd_arena *arena, struct vd_bytes operand, struct vd_stamp stamp, struct vd_bytes *stamped);
 

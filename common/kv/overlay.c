@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* overlay.c: writing into the map of boundaries, in order, and reading through it. */
 #include "common/kv/overlay_nodes.h"
+#include "common/kv/sequence.h"
 
 struct vd_overlay *vd_overlay_new(
 	struct vd_arena *arena, const struct vd_overlay *below, size_t value_limit_bytes)
@@ -174,12 +175,11 @@ bool vd_overlay_atomic(struct vd_overlay *overlay, uint32_t op, struct vd_bytes 
 	return true;
 }
 
-static bool apply_stamped_value(struct vd_overlay *overlay, const struct vd_mutation *mutation)
+/* A key whose value has bytes that are not known yet. */
+static bool set_unreadable(struct vd_overlay *overlay, struct vd_bytes key, struct vd_bytes value)
 {
-	struct vd_bytes value;
-	size_t offset = 0;
-	struct vd_overlay_node *node = node_at(overlay, mutation->key);
-	if (node == NULL || !vd_stamp_parse(mutation->value, &value, &offset)) {
+	struct vd_overlay_node *node = node_at(overlay, key);
+	if (node == NULL) {
 		return false;
 	}
 	become(overlay, node, VD_OVERLAY_PRESENT, value);
@@ -187,13 +187,9 @@ static bool apply_stamped_value(struct vd_overlay *overlay, const struct vd_muta
 	return true;
 }
 
-static bool apply_stamped_key(
-	struct vd_overlay *overlay, const struct vd_mutation *mutation, uint64_t least_version)
+/* One of these keys is set: for those who read nevertheless, the first. */
+static bool set_hidden(struct vd_overlay *overlay, struct vd_range range, struct vd_bytes value)
 {
-	struct vd_range range;
-	if (!vd_stamp_range(overlay->arena, mutation->key, least_version, &range)) {
-		return false;
-	}
 	struct vd_overlay_node *begin = node_at(overlay, range.begin);
 	if (begin == NULL || node_at(overlay, range.end) == NULL) {
 		return false;
@@ -202,8 +198,52 @@ static bool apply_stamped_key(
 		 node = vd_overlay_node_of(vd_map_next(&node->at))) {
 		node->is_unreadable = node->hides_after = true;
 	}
-	become(overlay, begin, VD_OVERLAY_PRESENT, mutation->value);
+	become(overlay, begin, VD_OVERLAY_PRESENT, value);
 	return true;
+}
+
+static bool apply_stamped_value(struct vd_overlay *overlay, const struct vd_mutation *mutation)
+{
+	struct vd_bytes value;
+	size_t offset = 0;
+	return vd_stamp_parse(mutation->value, &value, &offset) && set_unreadable(overlay, mutation->key, value);
+}
+
+static bool apply_stamped_key(
+	struct vd_overlay *overlay, const struct vd_mutation *mutation, uint64_t least_version)
+{
+	struct vd_range range;
+	return vd_stamp_range(overlay->arena, mutation->key, least_version, &range) &&
+		   set_hidden(overlay, range, mutation->value);
+}
+
+/* What is stored under it shows through for those who read nevertheless. */
+static bool hide_key(struct vd_overlay *overlay, struct vd_bytes key)
+{
+	struct vd_overlay_node *node = node_at(overlay, key);
+	if (node != NULL) {
+		node->is_unreadable = true;
+	}
+	return node != NULL;
+}
+
+static bool apply_sequenced(
+	struct vd_overlay *overlay, const struct vd_mutation *mutation, uint64_t least_version)
+{
+	struct vd_bytes key;
+	struct vd_bytes value;
+	if (!vd_sequenced_parse(mutation, &key, &value) || !hide_key(overlay, mutation->counter)) {
+		return false;
+	}
+	struct vd_range range;
+	if (mutation->op == VD_OP_SET_SEQUENCED_KEY) {
+		return vd_sequenced_range(overlay->arena, mutation->key, &range) && set_hidden(overlay, range, value);
+	}
+	if (mutation->is_stamped) {
+		return vd_stamp_range(overlay->arena, mutation->key, least_version, &range) &&
+			   set_hidden(overlay, range, value);
+	}
+	return set_unreadable(overlay, mutation->key, value);
 }
 
 bool vd_overlay_apply(struct vd_overlay *overlay, const struct vd_mutation *mutation, uint64_t least_version)
@@ -219,6 +259,9 @@ bool vd_overlay_apply(struct vd_overlay *overlay, const struct vd_mutation *muta
 		return apply_stamped_key(overlay, mutation, least_version);
 	case VD_OP_SET_VERSIONSTAMPED_VALUE:
 		return apply_stamped_value(overlay, mutation);
+	case VD_OP_SET_SEQUENCED_KEY:
+	case VD_OP_SET_SEQUENCED_VALUE:
+		return apply_sequenced(overlay, mutation, least_version);
 	default:
 		return vd_overlay_atomic(overlay, mutation->op, mutation->key, mutation->value);
 	}

@@ -13,8 +13,9 @@
  *   supplies it.
  * - The overlay may lie over another one (`below`), of the batch before, and reads single keys through it; it
  *   copies what it takes from there, and vd_overlay_detach lets go of it.
- * - A key under a stamped value, and all keys that a stamped key may become, are unreadable until cleared.
- *   That is for the worker alone: the leader stamps mutations first (vd_mutation_stamp).
+ * - A key under a stamped value, and all keys that a stamped key may become, are unreadable until cleared; so
+ *   are a key under a sequenced value, all keys that a sequenced key may become, and its counter. That is for
+ *   the worker alone: the leader numbers and stamps mutations first (sequence.h, vd_mutation_stamp).
  *
  * Memory: all in the arena given; keys are copied, values are borrowed and must live as long as the arena
  * does. What is returned is borrowed, and lives as long. A call that returns false met the arena's limit: the
@@ -50,9 +51,9 @@ VD_MUST_USE bool vd_overlay_clear_range(struct vd_overlay *overlay, struct vd_ra
 VD_MUST_USE bool vd_overlay_atomic(
 	struct vd_overlay *overlay, uint32_t op, struct vd_bytes key, struct vd_bytes operand);
 
-/* Any mutation. Of stamped ones, which must be well formed, only the place is known: the key (or all that it
- * may become from least_version on) turns unreadable, and what stands there for those who read nevertheless
- * is the value with its stamp not filled in, under the key with least_version filled in. */
+/* Any mutation. Of stamped and sequenced ones, which must be well formed, only the place is known: the key (or
+ * all that it may become, from least_version or from number 0 on) turns unreadable, and what stands there for
+ * those who read nevertheless is the value with its stamp and number not filled in, under the first such key. */
 VD_MUST_USE bool vd_overlay_apply(
 	struct vd_overlay *overlay, const struct vd_mutation *mutation, uint64_t least_version);
 

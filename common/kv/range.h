@@ -16,6 +16,8 @@ struct vd_range {
 
 /* User keys are below this; a range may end here. */
 #define VD_KEYS_END VD_BYTES("\xff")
+/* The system's, which transactions may read, are below this. */
+#define VD_SYSTEM_KEYS_END VD_BYTES("\xff\xff")
 
 static inline struct vd_range vd_range_of(struct vd_bytes begin, struct vd_bytes end)
 {

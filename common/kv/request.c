@@ -2,6 +2,9 @@
 /* request.c: what may be asked for, how much it counts, and which keys it writes. */
 #include "common/kv/request.h"
 
+#include "common/base/endian.h"
+#include "common/kv/sequence.h"
+
 /* ---- Validation ---- */
 
 static int refuse(struct vd_refusal *refusal, int code, const char *what, struct vd_bytes key)
@@ -21,14 +24,15 @@ static int refuse_size(struct vd_refusal *refusal, int code, const char *what, s
 	return code;
 }
 
-int vd_range_validate(struct vd_range range, const struct vd_limits *limits, struct vd_refusal *refusal)
+static int validate_range(
+	struct vd_range range, struct vd_bytes last, const struct vd_limits *limits, struct vd_refusal *refusal)
 {
 	if (vd_bytes_compare(range.begin, range.end) > 0) {
 		return refuse(refusal, VD_CODE_INVERTED_RANGE, "range begins after its end", range.begin);
 	}
-	if (vd_bytes_compare(range.end, VD_KEYS_END) > 0) {
+	if (vd_bytes_compare(range.end, last) > 0) {
 		return refuse(
-			refusal, VD_CODE_KEY_OUTSIDE_LEGAL_RANGE, "range ends beyond the user's keys", range.begin);
+			refusal, VD_CODE_KEY_OUTSIDE_LEGAL_RANGE, "range ends beyond the legal keys", range.begin);
 	}
 	size_t longer = range.begin.size > range.end.size ? range.begin.size : range.end.size;
 	if (longer > limits->key_bytes + 1) { /* [key, key\0) of the longest key ends one byte later */
@@ -36,6 +40,11 @@ int vd_range_validate(struct vd_range range, const struct vd_limits *limits, str
 			range.begin, longer, limits->key_bytes + 1);
 	}
 	return 0;
+}
+
+int vd_range_validate(struct vd_range range, const struct vd_limits *limits, struct vd_refusal *refusal)
+{
+	return validate_range(range, VD_KEYS_END, limits, refusal);
 }
 
 /* The key as it will be stored, and where its stamp goes (SIZE_MAX: it has none). */
@@ -64,6 +73,34 @@ static int validate_value(
 	return 0;
 }
 
+static int validate_sequenced(
+	const struct vd_mutation *mutation, const struct vd_limits *limits, struct vd_refusal *refusal)
+{
+	struct vd_bytes key;
+	struct vd_bytes value;
+	struct vd_bytes counter = mutation->counter;
+	if (!vd_counter_is(counter)) {
+		return refuse(
+			refusal, VD_CODE_KEY_OUTSIDE_LEGAL_RANGE, "counter is not below \\xff/counter/", counter);
+	}
+	if (counter.size > limits->key_bytes) {
+		return refuse_size(refusal, VD_CODE_KEY_TOO_LARGE, "key of the counter is over the limit", counter,
+			counter.size, limits->key_bytes);
+	}
+	if (!vd_sequenced_parse(mutation, &key, &value)) {
+		return refuse(refusal, VD_CODE_CLIENT_INVALID_OPERATION,
+			"no room for the number or the versionstamp of a sequenced write", mutation->key);
+	}
+	bool is_key = mutation->op == VD_OP_SET_SEQUENCED_KEY;
+	size_t stamp = !is_key && mutation->is_stamped ? vd_load_le32(key.data + key.size) : SIZE_MAX;
+	int code = validate_key(key, stamp, limits, refusal);
+	if (code == 0 && is_key && key.size + VD_NUMBER_BYTES > limits->key_bytes) {
+		code = refuse_size(refusal, VD_CODE_KEY_TOO_LARGE, "key is over the limit with its number", key,
+			key.size + VD_NUMBER_BYTES, limits->key_bytes);
+	}
+	return code != 0 ? code : validate_value(key, value, limits, refusal);
+}
+
 int vd_mutation_validate(
 	const struct vd_mutation *mutation, const struct vd_limits *limits, struct vd_refusal *refusal)
 {
@@ -73,6 +110,13 @@ int vd_mutation_validate(
 	size_t value_stamp = SIZE_MAX;
 	if (!vd_op_is_known(mutation->op)) {
 		return refuse(refusal, VD_CODE_INVALID_MUTATION_TYPE, "kind of mutation is not known", key);
+	}
+	if (vd_op_is_sequenced(mutation->op)) {
+		return validate_sequenced(mutation, limits, refusal);
+	}
+	if (mutation->counter.size > 0 || mutation->is_stamped) {
+		return refuse(
+			refusal, VD_CODE_CLIENT_INVALID_OPERATION, "mutation has a counter and is not sequenced", key);
 	}
 	if (mutation->op == VD_OP_CLEAR_RANGE) {
 		return vd_range_validate(vd_range_of(key, value), limits, refusal);
@@ -93,12 +137,12 @@ int vd_mutation_validate(
 	return code != 0 ? code : validate_value(key, value, limits, refusal);
 }
 
-static int validate_ranges(
-	const struct vd_range *ranges, size_t count, const struct vd_limits *limits, struct vd_refusal *refusal)
+static int validate_ranges(const struct vd_range *ranges, size_t count, struct vd_bytes last,
+	const struct vd_limits *limits, struct vd_refusal *refusal)
 {
 	int code = 0;
 	for (size_t i = 0; i < count && code == 0; i++) {
-		code = vd_range_validate(ranges[i], limits, refusal);
+		code = validate_range(ranges[i], last, limits, refusal);
 	}
 	return code;
 }
@@ -111,10 +155,10 @@ int vd_request_validate(
 		code = vd_mutation_validate(&request->mutations[i], limits, refusal);
 	}
 	if (code == 0) {
-		code = validate_ranges(request->reads, request->read_count, limits, refusal);
+		code = validate_ranges(request->reads, request->read_count, VD_SYSTEM_KEYS_END, limits, refusal);
 	}
 	if (code == 0) {
-		code = validate_ranges(request->writes, request->write_count, limits, refusal);
+		code = validate_ranges(request->writes, request->write_count, VD_KEYS_END, limits, refusal);
 	}
 	size_t size = vd_request_size(request);
 	if (code == 0 && size > limits->transaction_bytes) {
@@ -134,14 +178,27 @@ size_t vd_conflict_range_size(struct vd_range range)
 	return RANGE_BYTES + range.begin.size + range.end.size;
 }
 
+static size_t key_range_size(size_t key_bytes)
+{
+	return RANGE_BYTES + key_bytes + key_bytes + 1;
+}
+
 size_t vd_mutation_size(const struct vd_mutation *mutation)
 {
 	size_t size = MUTATION_BYTES + mutation->key.size + mutation->value.size;
+	size_t key_bytes = mutation->key.size;
+	if (vd_op_is_sequenced(mutation->op)) {
+		/* the counter is written as well, and conflicts whatever was asked for the key */
+		size += mutation->counter.size + key_range_size(mutation->counter.size);
+		key_bytes += mutation->op == VD_OP_SET_SEQUENCED_KEY ? VD_NUMBER_BYTES : 0;
+	}
 	if (mutation->no_write_conflict) {
 		return size;
 	}
-	size_t end_bytes = mutation->op == VD_OP_CLEAR_RANGE ? mutation->value.size : mutation->key.size + 1;
-	return size + RANGE_BYTES + mutation->key.size + end_bytes;
+	if (mutation->op == VD_OP_CLEAR_RANGE) {
+		return size + vd_conflict_range_size(vd_range_of(mutation->key, mutation->value));
+	}
+	return size + key_range_size(key_bytes);
 }
 
 size_t vd_request_size(const struct vd_request *request)
@@ -175,8 +232,11 @@ static bool range_of_mutation(
 		*range = vd_range_of(mutation->key, mutation->value);
 		return true;
 	}
-	if (mutation->op == VD_OP_SET_VERSIONSTAMPED_KEY &&
-		!vd_stamp_place(walk->arena, mutation->key, walk->stamp, &key)) {
+	if (mutation->op == VD_OP_SET_SEQUENCED_KEY) {
+		return vd_sequenced_range(walk->arena, mutation->key, range);
+	}
+	bool is_stamped = mutation->op == VD_OP_SET_VERSIONSTAMPED_KEY || mutation->is_stamped;
+	if (is_stamped && !vd_stamp_place(walk->arena, mutation->key, walk->stamp, &key)) {
 		return false;
 	}
 	return vd_range_of_key(walk->arena, key, range);

@@ -54,7 +54,7 @@ struct vd_refusal {
 };
 
 /* 0, or the error number that the request is refused with: 2000 (bad stamp, a value where none belongs), 2004
- * (a key that is not the user's), 2005 (inverted range), 2018 (unknown op), 2101, 2102, 2103 (sizes). The
+ * (a key that is not the user's; what was read may be the system's), 2005 (inverted range), 2018 (unknown op), 2101, 2102, 2103 (sizes). The
  * first mistake in the order mutations, reads, writes, total size is told. refusal may be NULL. */
 VD_MUST_USE int vd_request_validate(
 	const struct vd_request *request, const struct vd_limits *limits, struct vd_refusal *refusal);
@@ -82,7 +82,7 @@ static inline bool vd_request_is_read_only(const struct vd_request *request)
 
 /* Walks all write conflict ranges that a request has once its stamp is known: those of the mutations, in
  * their order, then the extra ones. Empty ranges are left out; ranges may overlap. A stamped key comes under
- * its final name. Copies of keys go to the arena. The request must have passed vd_request_validate.
+ * its final name, a sequenced one that has no number yet as all that it may become. Copies of keys go to the arena. The request must have passed vd_request_validate.
  *
  *     struct vd_write_walk walk = vd_write_walk_of(request, stamp, arena);
  *     struct vd_range range;

@@ -42,6 +42,8 @@ static struct vd_request draw_request(struct property_case *c)
 		mutations[i].no_write_conflict = property_chance(c, 20);
 		mutations[i].key = draw_bytes(c);
 		mutations[i].value = draw_bytes(c);
+		mutations[i].counter = property_chance(c, 20) ? draw_bytes(c) : VD_BYTES("");
+		mutations[i].is_stamped = property_chance(c, 10);
 	}
 	request.mutations = mutations;
 	return request;
@@ -70,7 +72,8 @@ static bool equal(const struct vd_request *a, const struct vd_request *b)
 		const struct vd_mutation *m = &a->mutations[i];
 		const struct vd_mutation *n = &b->mutations[i];
 		if (m->op != n->op || m->no_write_conflict != n->no_write_conflict ||
-			!vd_bytes_equal(m->key, n->key) || !vd_bytes_equal(m->value, n->value)) {
+			!vd_bytes_equal(m->key, n->key) || !vd_bytes_equal(m->value, n->value) ||
+			!vd_bytes_equal(m->counter, n->counter) || m->is_stamped != n->is_stamped) {
 			return false;
 		}
 	}

@@ -2,11 +2,12 @@
 /* overlay_worker_property.c: a transaction reads its own writes, and knows what it may not read.
  *
  * One overlay, mutations of every kind, also stamped ones. For any key, at any moment: the value is that of a plain store
- * (where a stamped mutation is a set with its stamp not filled in); it is unreadable if the last of all stamps and clears
- * that met it was a stamp; and it is the transaction's own if it was ever set or cleared.
+ * (where a stamped or sequenced mutation is a set with its stamp and number not filled in, under the first key that it may
+ * become); it is unreadable if the last of all stamps, numbers and clears that met it was no clear; and it is the transaction's own if it was ever set or cleared.
  */
 #include "common/base/endian.h"
 #include "common/kv/overlay.h"
+#include "common/kv/sequence.h"
 #include "tests/property/naive.h"
 #include "tests/property/property.h"
 
@@ -29,6 +30,8 @@ static struct world {
 	size_t event_count;
 	struct vd_overlay *overlay;
 } world;
+
+#define COUNTER VD_BYTES("\xff/counter/c")
 
 static struct vd_bytes draw_key(struct property_case *c)
 {
@@ -61,6 +64,11 @@ static void make_world(struct property_case *c)
 	for (unsigned i = 0; i < VD_COUNT(world.stamped); i++) {
 		make_stamped(c, i);
 	}
+	world.keys[world.key_count++] = COUNTER;
+	struct vd_range sequenced;
+	VD_ASSERT(vd_sequenced_range(&c->arena, property_key(c, kinds), &sequenced));
+	world.keys[world.key_count++] = sequenced.begin;
+	world.keys[world.key_count++] = sequenced.end;
 	while (world.key_count < KEYS_MAX) {
 		world.keys[world.key_count++] = property_key(c, kinds);
 	}
@@ -84,8 +92,11 @@ static struct vd_mutation draw_mutation(struct property_case *c)
 {
 	static const uint32_t ops[] = { VD_OP_SET, VD_OP_CLEAR, VD_OP_CLEAR_RANGE, VD_OP_ADD,
 		VD_OP_APPEND_IF_FITS, VD_OP_COMPARE_AND_CLEAR, VD_OP_BYTE_MAX, VD_OP_SET_VERSIONSTAMPED_KEY,
-		VD_OP_SET_VERSIONSTAMPED_VALUE };
+		VD_OP_SET_VERSIONSTAMPED_VALUE, VD_OP_SET_SEQUENCED_KEY, VD_OP_SET_SEQUENCED_VALUE };
 	struct vd_mutation m = { .op = ops[property_below(c, VD_COUNT(ops))], .key = draw_key(c) };
+	while (vd_counter_is(m.key)) { /* no mutation is about it */
+		m.key = draw_key(c);
+	}
 	struct vd_bytes other = draw_key(c);
 	unsigned which = property_below(c, VD_COUNT(world.stamped));
 	m.value = property_value(c, 5);
@@ -97,8 +108,41 @@ static struct vd_mutation draw_mutation(struct property_case *c)
 		m.key = world.stamped[which];
 	} else if (m.op == VD_OP_SET_VERSIONSTAMPED_VALUE) {
 		m.value = world.stamped[which];
+	} else if (m.op == VD_OP_SET_SEQUENCED_KEY) {
+		m.counter = COUNTER;
+		m.is_stamped = property_chance(c, 30);
+		m.value = m.is_stamped ? world.stamped[which] : m.value;
+	} else if (m.op == VD_OP_SET_SEQUENCED_VALUE) {
+		m.counter = COUNTER;
+		m.is_stamped = property_chance(c, 50);
+		m.key = m.is_stamped ? world.stamped[which] : m.key;
+		m.value = world.stamped[property_below(c, VD_COUNT(world.stamped))];
 	}
 	return m;
+}
+
+/* What a sequenced mutation hides, and the plain set or stamped one that it is else. */
+static void take_note_of_sequenced(struct property_case *c, struct vd_mutation *m)
+{
+	struct vd_range range;
+	if (m->counter.size == 0) {
+		return;
+	}
+	VD_ASSERT(vd_range_of_key(&c->arena, m->counter, &range));
+	note(range, true, false, false);
+	m->counter = VD_BYTES("");
+	if (m->op == VD_OP_SET_SEQUENCED_VALUE) {
+		m->value.size -= VD_STAMP_OFFSET_BYTES;
+		m->op = m->is_stamped ? VD_OP_SET_VERSIONSTAMPED_KEY : VD_OP_SET;
+		VD_ASSERT(vd_range_of_key(&c->arena, m->key, &range));
+		note(range, !m->is_stamped, false, false);
+		return;
+	}
+	VD_ASSERT(vd_sequenced_range(&c->arena, m->key, &range));
+	note(range, true, false, false);
+	m->op = VD_OP_SET;
+	m->key = range.begin;
+	m->value.size -= m->is_stamped ? VD_STAMP_OFFSET_BYTES : 0;
 }
 
 /* The mutation as a plain reader sees it, and what it means for those who may read. */
@@ -132,9 +176,10 @@ static bool step_mutate(struct property_case *c, bool is_run)
 		return true;
 	}
 	property_tell(c, "%s %s %s", vd_op_name(m.op), property_show(m.key), property_show(m.value));
+	VD_ASSERT(vd_overlay_apply(world.overlay, &m, LEAST_VERSION));
+	take_note_of_sequenced(c, &m);
 	struct vd_mutation plain = take_note(c, &m);
 	naive_apply(&world.serial, &c->arena, &plain, VALUE_LIMIT);
-	VD_ASSERT(vd_overlay_apply(world.overlay, &m, LEAST_VERSION));
 	return true;
 }
 

@@ -124,19 +124,65 @@ static void note_write(struct model *model, struct vd_range range, uint64_t vers
 	model->writes[model->write_count++].version = version;
 }
 
+/* ---- Counters ---- */
+
+/* False: it holds no number. */
+static bool counter_read(const struct model_store *store, struct vd_bytes counter, uint64_t *next)
+{
+	const struct vd_bytes *value = model_find(store, counter);
+	*next = 0;
+	for (size_t i = 0; value != NULL && i < value->size; i++)
+		*next = *next << 8 | value->data[i];
+	return value == NULL || (value->size == 8 && value->data[0] < 0x80);
+}
+
+int model_count(const struct model_store *store, const struct vd_request *request)
+{
+	for (size_t i = 0; i < request->mutation_count; i++) {
+		const struct vd_mutation *mutation = &request->mutations[i];
+		bool is_key = mutation->op == VD_OP_SET_SEQUENCED_KEY;
+		if (!is_key && mutation->op != VD_OP_SET_SEQUENCED_VALUE)
+			continue;
+		uint64_t next;
+		uint64_t before = 0;
+		for (size_t k = 0; k < i; k++)
+			before += request->mutations[k].op == VD_OP_SET_SEQUENCED_KEY &&
+					  vd_bytes_equal(request->mutations[k].counter, mutation->counter);
+		if (!is_key && before == 0)
+			return 2000;
+		if (is_key && (!counter_read(store, mutation->counter, &next) || next + before >= INT64_MAX))
+			return 7006;
+	}
+	return 0;
+}
+
 /* ---- Mutations ---- */
 
-static struct vd_bytes stamp(struct model *model, struct vd_bytes operand, uint64_t version, unsigned order)
+/* The operand with bytes put in where it says, and without the offset. */
+static struct vd_bytes fill(
+	struct model *model, struct vd_bytes operand, const uint8_t *filling, size_t count)
 {
 	uint8_t *bytes = vd_arena_alloc_bytes(&model->c->arena, operand.size);
 	size_t size = operand.size - 4;
 	size_t at = operand.data[size] + 256u * operand.data[size + 1];
 	memcpy(bytes, operand.data, size);
-	for (int i = 0; i < 8; i++)
-		bytes[at + (size_t)i] = (uint8_t)(version >> (56 - 8 * i));
-	bytes[at + 8] = (uint8_t)(order >> 8);
-	bytes[at + 9] = (uint8_t)order;
+	memcpy(bytes + at, filling, count);
 	return vd_bytes_of(bytes, size);
+}
+
+static void big_endian(uint64_t number, uint8_t *to)
+{
+	for (int i = 0; i < 8; i++)
+		to[i] = (uint8_t)(number >> (56 - 8 * i));
+}
+
+static struct vd_bytes stamp(struct model *model, struct vd_bytes operand, uint64_t version, unsigned order)
+{
+	uint8_t bytes[10];
+	big_endian(version, bytes);
+	bytes[8] = (uint8_t)(order >> 8);
+	bytes[9] = (uint8_t)order;
+	return fill(model, operand, bytes, sizeof bytes);
 }
 
 static struct vd_bytes add(struct model *model, const struct vd_bytes *value, struct vd_bytes operand)
@@ -156,6 +202,36 @@ static struct vd_range key_range(struct model *model, struct vd_bytes key)
 	struct vd_range range;
 	VD_ASSERT(vd_range_of_key(&model->c->arena, key, &range));
 	return range;
+}
+
+/* Returns the key that was written. */
+static struct vd_bytes do_sequenced(struct model *model, struct model_store *store,
+	const struct vd_mutation *mutation, uint64_t version, unsigned order)
+{
+	uint64_t next;
+	uint8_t number[8];
+	struct vd_bytes key = mutation->key;
+	struct vd_bytes value = mutation->value;
+	VD_ASSERT(counter_read(store, mutation->counter, &next));
+	if (mutation->op == VD_OP_SET_SEQUENCED_KEY) {
+		uint8_t *bytes = vd_arena_alloc_bytes(&model->c->arena, key.size + 8);
+		if (key.size > 0)
+			memcpy(bytes, key.data, key.size);
+		big_endian(next, bytes + key.size);
+		key = vd_bytes_of(bytes, key.size + 8);
+		big_endian(next + 1, number);
+		struct vd_bytes counted = model_copy(model, vd_bytes_of(number, sizeof number));
+		model_put(store, mutation->counter, &counted);
+		if (mutation->is_stamped)
+			value = stamp(model, value, version, order);
+	} else {
+		big_endian(next - 1, number);
+		value = fill(model, value, number, sizeof number);
+		if (mutation->is_stamped)
+			key = stamp(model, key, version, order);
+	}
+	model_put(store, key, &value);
+	return key;
 }
 
 static void do_one(struct model *model, struct model_store *store, const struct vd_mutation *mutation,
@@ -196,6 +272,13 @@ static void do_one(struct model *model, struct model_store *store, const struct 
 	case VD_OP_SET_VERSIONSTAMPED_VALUE:
 		value = stamp(model, value, version, order);
 		model_put(store, key, &value);
+		break;
+	case VD_OP_SET_SEQUENCED_KEY:
+		note_write(model, key_range(model, mutation->counter), version);
+		range = key_range(model, do_sequenced(model, store, mutation, version, order));
+		break;
+	case VD_OP_SET_SEQUENCED_VALUE:
+		range = key_range(model, do_sequenced(model, store, mutation, version, order));
 		break;
 	default:
 		VD_UNREACHABLE("an op that the model does not draw");

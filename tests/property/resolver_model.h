@@ -71,6 +71,9 @@ struct model_verdict *model_verdict_of(struct model *model, unsigned client, uin
 /* 0, 1007, 1009 or 1020 with what was lost in the verdict. */
 void model_judge(struct model *model, const struct vd_request *request, struct model_verdict *verdict);
 
+/* 0, or why no numbers can be given: 2000, 7006. */
+int model_count(const struct model_store *store, const struct vd_request *request);
+
 /* Does a winner's mutations to the store, and notes its writes. */
 void model_do(struct model *model, struct model_store *store, const struct vd_request *request,
 	uint64_t version, unsigned order);

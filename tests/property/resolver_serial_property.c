@@ -94,6 +94,13 @@ static struct vd_range draw_range(struct property_case *c)
 	return range;
 }
 
+static struct vd_bytes counter_of(unsigned which)
+{
+	static const char *const counters[] = { "\xff/counter/a", "\xff/counter/b", "\xff/counter/odd",
+		"\xff/counter/last" };
+	return vd_bytes_of_string(counters[which]);
+}
+
 static struct vd_bytes draw_operand(struct property_case *c, const char *head)
 {
 	uint8_t *bytes = vd_arena_alloc_bytes(&c->arena, 32);
@@ -109,7 +116,8 @@ static struct vd_mutation draw_mutation(struct property_case *c)
 {
 	static const uint32_t ops[] = { VD_OP_SET, VD_OP_SET, VD_OP_CLEAR, VD_OP_CLEAR_RANGE, VD_OP_ADD,
 		VD_OP_ADD, VD_OP_BYTE_MAX, VD_OP_COMPARE_AND_CLEAR, VD_OP_SET_VERSIONSTAMPED_KEY,
-		VD_OP_SET_VERSIONSTAMPED_VALUE };
+		VD_OP_SET_VERSIONSTAMPED_VALUE, VD_OP_SET_SEQUENCED_KEY, VD_OP_SET_SEQUENCED_KEY,
+		VD_OP_SET_SEQUENCED_KEY, VD_OP_SET_SEQUENCED_VALUE };
 	struct vd_mutation mutation = { .op = ops[property_below(c, VD_COUNT(ops))],
 		.no_write_conflict = property_chance(c, 10),
 		.key = property_key(c, 3),
@@ -124,6 +132,17 @@ static struct vd_mutation draw_mutation(struct property_case *c)
 		mutation.key = draw_operand(c, "a");
 	} else if (mutation.op == VD_OP_SET_VERSIONSTAMPED_VALUE) {
 		mutation.value = draw_operand(c, "");
+	} else if (mutation.op == VD_OP_SET_SEQUENCED_KEY || mutation.op == VD_OP_SET_SEQUENCED_VALUE) {
+		mutation.counter =
+			counter_of(property_chance(c, 97) ? property_below(c, 2) : 2 + property_below(c, 2));
+		mutation.is_stamped = property_chance(c, 30);
+		bool is_key = mutation.op == VD_OP_SET_SEQUENCED_KEY;
+		if (mutation.is_stamped && is_key)
+			mutation.value = draw_operand(c, "");
+		else if (mutation.is_stamped)
+			mutation.key = draw_operand(c, "a");
+		if (!is_key)
+			mutation.value = draw_operand(c, "n");
 	}
 	return mutation;
 }
@@ -139,6 +158,8 @@ static struct vd_request draw_request(struct property_case *c)
 	struct vd_mutation *mutations = vd_arena_array(&c->arena, 4, sizeof *mutations);
 	for (size_t i = 0; i < request.read_count; i++)
 		reads[i] = draw_range(c);
+	if (request.read_count > 0 && property_chance(c, 10))
+		VD_ASSERT(vd_range_of_key(&c->arena, counter_of(property_below(c, 2)), &reads[0]));
 	writes[0] = draw_range(c);
 	for (size_t i = 0; i < request.mutation_count; i++)
 		mutations[i] = draw_mutation(c);
@@ -360,6 +381,8 @@ static bool judge_new(struct turn *turn, const struct vd_item *item, const struc
 	else
 		model_judge(&model, &row->request, &verdict);
 	const struct vd_known *got = &item->verdict;
+	if (verdict.code == 0)
+		verdict.code = model_count(&turn->after, &row->request);
 	if (verdict.code == 0) {
 		verdict.order = (*winners)++;
 		model_do(&model, &turn->after, &row->request, verdict.version, verdict.order);
@@ -730,6 +753,10 @@ static void begin(struct property_case *c)
 	model.jump = 1999999990;
 	vd_memory_take_office(memory, model.term, none, model.takeover, model.jump, now_us);
 	now_newest(model.takeover);
+	struct vd_bytes odd = VD_BYTES("odd");
+	struct vd_bytes last = VD_BYTES("\x7f\xff\xff\xff\xff\xff\xff\xf0");
+	model_put(&stored, counter_of(2), &odd);
+	model_put(&stored, counter_of(3), &last);
 	memory->clients.limit_known = property_chance(c, 20) ? 5 : 1000;
 }
 

@@ -34,7 +34,10 @@ static void the_wire_is_as_it_was(void **state)
 	(void)state;
 	struct vd_range read = { B("a"), B("b") };
 	struct vd_range write = { B("c"), B("d") };
-	struct vd_mutation done[] = { { VD_OP_ADD, true, B("k"), B("v") }, { VD_OP_SET, false, B(""), B("") } };
+	struct vd_mutation done[] = {
+		{ .op = VD_OP_ADD, .no_write_conflict = true, .key = B("k"), .value = B("v") },
+		{ .op = VD_OP_SET, .key = B(""), .value = B("") }
+	};
 	struct vd_request request = { .read_version = 5,
 		.reads = &read,
 		.read_count = 1,
@@ -110,7 +113,7 @@ static void the_order_of_mutations_stays(void **state)
 	assert_true(done != NULL && keys != NULL);
 	for (uint32_t i = 0; i < COUNT; i++) {
 		keys[i] = i * 2654435761u;
-		done[i] = (struct vd_mutation){ i % 3, false, vd_bytes_of(&keys[i], 4), B("") };
+		done[i] = (struct vd_mutation){ .op = i % 3, .key = vd_bytes_of(&keys[i], 4), .value = B("") };
 	}
 	struct vd_request request = { .mutations = done, .mutation_count = COUNT };
 	struct vd_request back;
@@ -161,8 +164,9 @@ static void an_arena_at_its_limit_is_nobodys_fault(void **state)
 	assert_int_equal(
 		vd_request_decode(&small, B(HEAD "\x32\x06\x12\1k\x1a\1v"), &request, NULL), VD_CODE_PLATFORM_ERROR);
 	struct vd_bytes payload;
-	struct vd_mutation set = { VD_OP_SET, false, B("a rather long key"),
-		B("a rather long value, longer than 64") };
+	struct vd_mutation set = {
+		.op = VD_OP_SET, .key = B("a rather long key"), .value = B("a rather long value, longer than 64")
+	};
 	request = (struct vd_request){ .mutations = &set, .mutation_count = 1 };
 	assert_false(vd_request_encode(&small, &request, &payload));
 	vd_arena_fini(&small);

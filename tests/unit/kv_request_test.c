@@ -20,39 +20,47 @@ static void mutations(void **state)
 {
 	(void)state;
 	const struct row rows[] = {
-		{ 0, { VD_OP_SET, false, B(""), B("") } },
-		{ 0, { VD_OP_SET, false, B(K16), B(V20) } },
-		{ 0, { VD_OP_SET, false, B("\xfe\xff"), B("") } },
-		{ 2102, { VD_OP_SET, false, B(K16 "x"), B("") } },
-		{ 2103, { VD_OP_SET, false, B("k"), B(V20 "x") } },
-		{ 2103, { VD_OP_ADD, false, B("k"), B(V20 "x") } },
-		{ 2004, { VD_OP_SET, false, B("\xff"), B("") } },
-		{ 2004, { VD_OP_ADD, false, B("\xff\xff/x"), B("") } },
-		{ 2004, { VD_OP_CLEAR, false, B("\xff"), B("") } },
-		{ 2000, { VD_OP_CLEAR, false, B("k"), B("v") } },
-		{ 2102, { VD_OP_CLEAR, false, B(K16 "x"), B("") } },
-		{ 2018, { 4, false, B("k"), B("v") } },
-		{ 2018, { 5, false, B("k"), B("v") } },
-		{ 2018, { 21, false, B("k"), B("v") } },
-		{ 2018, { UINT32_MAX, false, B("k"), B("v") } },
-		{ 0, { VD_OP_CLEAR_RANGE, false, B(""), B("\xff") } },
-		{ 0, { VD_OP_CLEAR_RANGE, false, B("a"), B("a") } },
-		{ 0, { VD_OP_CLEAR_RANGE, false, B(K16), B(K16 "\0") } },
-		{ 2005, { VD_OP_CLEAR_RANGE, false, B("b"), B("a") } },
-		{ 2004, { VD_OP_CLEAR_RANGE, false, B("a"), B("\xff\0") } },
-		{ 2004, { VD_OP_CLEAR_RANGE, false, B("\xff/a"), B("\xff/b") } },
-		{ 2102, { VD_OP_CLEAR_RANGE, false, B("0"), B(K16 "xx") } },
-		{ 0, { VD_OP_SET_VERSIONSTAMPED_KEY, false, B("abcdef..........\6\0\0\0"), B(V20) } },
-		{ 2102, { VD_OP_SET_VERSIONSTAMPED_KEY, false, B("abcdefg..........\6\0\0\0"), B("") } },
-		{ 2000, { VD_OP_SET_VERSIONSTAMPED_KEY, false, B("abc"), B("") } },
-		{ 2000, { VD_OP_SET_VERSIONSTAMPED_KEY, false, B("..........\1\0\0\0"), B("") } },
-		{ 2004, { VD_OP_SET_VERSIONSTAMPED_KEY, false, B("\xff..........\1\0\0\0"), B("") } },
-		{ 0, { VD_OP_SET_VERSIONSTAMPED_KEY, false, B("\xff.........\0\0\0\0"),
-				 B("") } }, /* the stamp goes there */
-		{ 0, { VD_OP_SET_VERSIONSTAMPED_VALUE, false, B("k"), B("0123456789..........\x0a\0\0\0") } },
-		{ 2103, { VD_OP_SET_VERSIONSTAMPED_VALUE, false, B("k"), B("0123456789x..........\0\0\0\0") } },
-		{ 2000, { VD_OP_SET_VERSIONSTAMPED_VALUE, false, B("k"), B("\0\0\0") } },
-		{ 2000, { VD_OP_SET_VERSIONSTAMPED_VALUE, false, B("k"), B("..........\xff\xff\xff\xff") } },
+		{ 0, { .op = VD_OP_SET, .key = B(""), .value = B("") } },
+		{ 0, { .op = VD_OP_SET, .key = B(K16), .value = B(V20) } },
+		{ 0, { .op = VD_OP_SET, .key = B("\xfe\xff"), .value = B("") } },
+		{ 2102, { .op = VD_OP_SET, .key = B(K16 "x"), .value = B("") } },
+		{ 2103, { .op = VD_OP_SET, .key = B("k"), .value = B(V20 "x") } },
+		{ 2103, { .op = VD_OP_ADD, .key = B("k"), .value = B(V20 "x") } },
+		{ 2004, { .op = VD_OP_SET, .key = B("\xff"), .value = B("") } },
+		{ 2004, { .op = VD_OP_ADD, .key = B("\xff\xff/x"), .value = B("") } },
+		{ 2004, { .op = VD_OP_CLEAR, .key = B("\xff"), .value = B("") } },
+		{ 2000, { .op = VD_OP_CLEAR, .key = B("k"), .value = B("v") } },
+		{ 2102, { .op = VD_OP_CLEAR, .key = B(K16 "x"), .value = B("") } },
+		{ 2018, { .op = 4, .key = B("k"), .value = B("v") } },
+		{ 2018, { .op = 5, .key = B("k"), .value = B("v") } },
+		{ 2018, { .op = 21, .key = B("k"), .value = B("v") } },
+		{ 2018, { .op = UINT32_MAX, .key = B("k"), .value = B("v") } },
+		{ 0, { .op = VD_OP_CLEAR_RANGE, .key = B(""), .value = B("\xff") } },
+		{ 0, { .op = VD_OP_CLEAR_RANGE, .key = B("a"), .value = B("a") } },
+		{ 0, { .op = VD_OP_CLEAR_RANGE, .key = B(K16), .value = B(K16 "\0") } },
+		{ 2005, { .op = VD_OP_CLEAR_RANGE, .key = B("b"), .value = B("a") } },
+		{ 2004, { .op = VD_OP_CLEAR_RANGE, .key = B("a"), .value = B("\xff\0") } },
+		{ 2004, { .op = VD_OP_CLEAR_RANGE, .key = B("\xff/a"), .value = B("\xff/b") } },
+		{ 2102, { .op = VD_OP_CLEAR_RANGE, .key = B("0"), .value = B(K16 "xx") } },
+		{ 0, { .op = VD_OP_SET_VERSIONSTAMPED_KEY, .key = B("abcdef..........\6\0\0\0"), .value = B(V20) } },
+		{ 2102,
+			{ .op = VD_OP_SET_VERSIONSTAMPED_KEY, .key = B("abcdefg..........\6\0\0\0"), .value = B("") } },
+		{ 2000, { .op = VD_OP_SET_VERSIONSTAMPED_KEY, .key = B("abc"), .value = B("") } },
+		{ 2000, { .op = VD_OP_SET_VERSIONSTAMPED_KEY, .key = B("..........\1\0\0\0"), .value = B("") } },
+		{ 2004, { .op = VD_OP_SET_VERSIONSTAMPED_KEY, .key = B("\xff..........\1\0\0\0"), .value = B("") } },
+		{ 0, { .op = VD_OP_SET_VERSIONSTAMPED_KEY,
+				 .key = B("\xff.........\0\0\0\0"),
+				 .value = B("") } }, /* the stamp goes there */
+		{ 0, { .op = VD_OP_SET_VERSIONSTAMPED_VALUE,
+				 .key = B("k"),
+				 .value = B("0123456789..........\x0a\0\0\0") } },
+		{ 2103, { .op = VD_OP_SET_VERSIONSTAMPED_VALUE,
+					.key = B("k"),
+					.value = B("0123456789x..........\0\0\0\0") } },
+		{ 2000, { .op = VD_OP_SET_VERSIONSTAMPED_VALUE, .key = B("k"), .value = B("\0\0\0") } },
+		{ 2000, { .op = VD_OP_SET_VERSIONSTAMPED_VALUE,
+					.key = B("k"),
+					.value = B("..........\xff\xff\xff\xff") } },
 	};
 	for (size_t i = 0; i < VD_COUNT(rows); i++) {
 		struct vd_refusal refusal = { 0 };
@@ -78,7 +86,7 @@ static void conflict_ranges(void **state)
 		{ 0, { B(K16), B(K16 "\0") } },
 		{ 2005, { B("b"), B("a") } },
 		{ 2005, { B("\xff\1"), B("\xff") } },
-		{ 2004, { B("a"), B("\xff\0") } },
+		{ 2004, { B("a"), B("\xff\xff\0") } },
 		{ 2102, { B(K16 "yy"), B("1") } },
 	};
 	for (size_t i = 0; i < VD_COUNT(rows); i++) {
@@ -92,7 +100,7 @@ static void conflict_ranges(void **state)
 static void a_refusal_names_key_and_sizes(void **state)
 {
 	(void)state;
-	struct vd_mutation set = { VD_OP_SET, false, B("key"), B(V20 "x") };
+	struct vd_mutation set = { .op = VD_OP_SET, .key = B("key"), .value = B(V20 "x") };
 	struct vd_request request = { .mutations = &set, .mutation_count = 1 };
 	struct vd_refusal refusal;
 	assert_int_equal(vd_request_validate(&request, &limits, &refusal), VD_CODE_VALUE_TOO_LARGE);
@@ -106,7 +114,7 @@ static void the_limit_of_a_transaction(void **state)
 	(void)state;
 	struct vd_mutation sets[13];
 	for (size_t i = 0; i < VD_COUNT(sets); i++)
-		sets[i] = (struct vd_mutation){ VD_OP_SET, false, B("key"), B("value") };
+		sets[i] = (struct vd_mutation){ .op = VD_OP_SET, .key = B("key"), .value = B("value") };
 	struct vd_request request = { .mutations = sets, .mutation_count = 1 };
 	size_t one = vd_request_size(&request);
 	assert_int_equal(one, 28 + 3 + 5 + 24 + 3 + 4); /* mutation, and its conflict range [key, key\0) */
@@ -122,7 +130,7 @@ static void the_limit_of_a_transaction(void **state)
 	struct vd_range range = { B("a"), B("bc") };
 	request = (struct vd_request){ .reads = &range, .read_count = 1, .writes = &range, .write_count = 1 };
 	assert_int_equal(vd_request_size(&request), 2 * (24 + 3));
-	struct vd_mutation clear = { VD_OP_CLEAR_RANGE, false, B("a"), B("bc") };
+	struct vd_mutation clear = { .op = VD_OP_CLEAR_RANGE, .key = B("a"), .value = B("bc") };
 	assert_int_equal(vd_mutation_size(&clear), 28 + 3 + 24 + 3);
 }
 
@@ -132,12 +140,12 @@ static void what_a_request_writes(void **state)
 	struct vd_arena arena;
 	vd_arena_init(&arena, (size_t)1 << 20);
 	struct vd_mutation done[] = {
-		{ VD_OP_SET, false, B("s"), B("") },
-		{ VD_OP_ADD, true, B("n"), B("") },
-		{ VD_OP_CLEAR_RANGE, false, B("x"), B("x") },
-		{ VD_OP_CLEAR_RANGE, false, B("x"), B("z") },
-		{ VD_OP_SET_VERSIONSTAMPED_KEY, false, B("k..........\1\0\0\0"), B("") },
-		{ VD_OP_SET_VERSIONSTAMPED_VALUE, false, B("v"), B("..........\0\0\0\0") },
+		{ .op = VD_OP_SET, .key = B("s"), .value = B("") },
+		{ .op = VD_OP_ADD, .no_write_conflict = true, .key = B("n"), .value = B("") },
+		{ .op = VD_OP_CLEAR_RANGE, .key = B("x"), .value = B("x") },
+		{ .op = VD_OP_CLEAR_RANGE, .key = B("x"), .value = B("z") },
+		{ .op = VD_OP_SET_VERSIONSTAMPED_KEY, .key = B("k..........\1\0\0\0"), .value = B("") },
+		{ .op = VD_OP_SET_VERSIONSTAMPED_VALUE, .key = B("v"), .value = B("..........\0\0\0\0") },
 	};
 	struct vd_range extra[] = { { B("e"), B("e") }, { B("e"), B("f") } };
 	struct vd_request request = {

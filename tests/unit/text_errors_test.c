@@ -25,7 +25,8 @@ static void names_are_foundationdbs(void **state)
 		{ 2021, "no_commit_version" }, { 2101, "transaction_too_large" }, { 2102, "key_too_large" },
 		{ 2103, "value_too_large" }, { 2104, "connection_string_invalid" },
 		{ 2210, "exact_mode_without_limits" }, { 7001, "precondition_failed" }, { 7002, "sql_error" },
-		{ 7003, "overloaded" }, { 7004, "clear_too_large" }, { 7005, "unknown_client" } };
+		{ 7003, "overloaded" }, { 7004, "clear_too_large" }, { 7005, "unknown_client" },
+		{ 7006, "counter_unusable" } };
 	for (size_t i = 0; i < VD_COUNT(known); i++) {
 		assert_string_equal(vd_code_name(known[i].code), known[i].name);
 		assert_int_equal(vd_code_of_name(known[i].name), known[i].code);

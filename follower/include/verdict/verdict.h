@@ -86,6 +86,7 @@ enum vd_error_code {
 	VD_ERROR_OVERLOADED = 7003,
 	VD_ERROR_CLEAR_TOO_LARGE = 7004,
 	VD_ERROR_UNKNOWN_CLIENT = 7005,
+	VD_ERROR_COUNTER_UNUSABLE = 7006,
 };
 
 enum vd_error_predicate {

@@ -188,52 +188,52 @@ void vd_later_cancel(struct vd_later *later)
 	vd_timer_cancel(&later->timer);
 }
 
-/* ---- watches ---- */
+/* ---- sockets ---- */
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
-	struct vd_watch *watch = arg;
-	unsigned ready = (what & EV_READ ? VD_WATCH_READ : 0) | (what & EV_WRITE ? VD_WATCH_WRITE : 0);
-	struct around around = around_begin(watch->loop);
-	watch->callback(ready, watch->arg);
+	struct vd_socket *socket = arg;
+	unsigned ready = (what & EV_READ ? VD_SOCKET_READ : 0) | (what & EV_WRITE ? VD_SOCKET_WRITE : 0);
+	struct around around = around_begin(socket->loop);
+	socket->callback(ready, socket->arg);
 	around_end(around);
 }
 
-bool vd_watch_init(
-	struct vd_watch *watch, struct vd_loop *loop, void (*callback)(unsigned ready, void *arg), void *arg)
+bool vd_socket_init(
+	struct vd_socket *socket, struct vd_loop *loop, void (*callback)(unsigned ready, void *arg), void *arg)
 {
-	*watch = (struct vd_watch){ .loop = loop, .fd = -1, .callback = callback, .arg = arg };
-	watch->event = event_new(loop->base, -1, 0, on_ready, watch);
-	return watch->event != NULL;
+	*socket = (struct vd_socket){ .loop = loop, .fd = -1, .callback = callback, .arg = arg };
+	socket->event = event_new(loop->base, -1, 0, on_ready, socket);
+	return socket->event != NULL;
 }
 
-void vd_watch_fini(struct vd_watch *watch)
+void vd_socket_fini(struct vd_socket *socket)
 {
-	if (watch->event != NULL)
-		event_free(watch->event);
-	watch->event = NULL;
+	if (socket->event != NULL)
+		event_free(socket->event);
+	socket->event = NULL;
 }
 
-bool vd_watch_set(struct vd_watch *watch, int fd, unsigned interest)
+bool vd_socket_set(struct vd_socket *socket, int fd, unsigned interest)
 {
-	VD_ASSERT(watch->event != NULL);
-	if (interest == watch->interest && (fd == watch->fd || interest == VD_WATCH_NONE))
+	VD_ASSERT(socket->event != NULL);
+	if (interest == socket->interest && (fd == socket->fd || interest == VD_SOCKET_NONE))
 		return true;
-	event_del(watch->event);
-	watch->fd = fd;
-	watch->interest = VD_WATCH_NONE;
-	if (interest == VD_WATCH_NONE)
+	event_del(socket->event);
+	socket->fd = fd;
+	socket->interest = VD_SOCKET_NONE;
+	if (interest == VD_SOCKET_NONE)
 		return true;
 	short what = EV_PERSIST;
-	if (interest & VD_WATCH_READ)
+	if (interest & VD_SOCKET_READ)
 		what |= EV_READ;
-	if (interest & VD_WATCH_WRITE)
+	if (interest & VD_SOCKET_WRITE)
 		what |= EV_WRITE;
-	if (event_assign(watch->event, watch->loop->base, fd, what, on_ready, watch) != 0 ||
-		event_add(watch->event, NULL) != 0)
+	if (event_assign(socket->event, socket->loop->base, fd, what, on_ready, socket) != 0 ||
+		event_add(socket->event, NULL) != 0)
 		return false;
-	watch->interest = interest;
+	socket->interest = interest;
 	return true;
 }
 
@@ -252,10 +252,10 @@ static void on_rung(unsigned ready, void *arg)
 bool vd_wake_init(struct vd_wake *wake, struct vd_loop *loop, void (*callback)(void *arg), void *arg)
 {
 	*wake = (struct vd_wake){ .fd = -1, .callback = callback, .arg = arg };
-	if (!vd_watch_init(&wake->watch, loop, on_rung, wake))
+	if (!vd_socket_init(&wake->socket, loop, on_rung, wake))
 		return false;
 	wake->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (wake->fd >= 0 && vd_watch_set(&wake->watch, wake->fd, VD_WATCH_READ))
+	if (wake->fd >= 0 && vd_socket_set(&wake->socket, wake->fd, VD_SOCKET_READ))
 		return true;
 	vd_wake_fini(wake);
 	return false;
@@ -263,9 +263,9 @@ bool vd_wake_init(struct vd_wake *wake, struct vd_loop *loop, void (*callback)(v
 
 void vd_wake_fini(struct vd_wake *wake)
 {
-	if (wake->watch.event == NULL)
+	if (wake->socket.event == NULL)
 		return; /* never initialised, or finished */
-	vd_watch_fini(&wake->watch);
+	vd_socket_fini(&wake->socket);
 	if (wake->fd >= 0)
 		close(wake->fd);
 	wake->fd = -1;
@@ -286,26 +286,26 @@ void vd_wake_ring(struct vd_wake *wake)
 static void on_signal(evutil_socket_t number, short what, void *arg)
 {
 	(void)what;
-	struct vd_signal *watch = arg;
-	struct around around = around_begin(watch->loop);
-	watch->callback((int)number, watch->arg);
+	struct vd_signal *watched = arg;
+	struct around around = around_begin(watched->loop);
+	watched->callback((int)number, watched->arg);
 	around_end(around);
 }
 
-bool vd_signal_init(struct vd_signal *watch, struct vd_loop *loop, int number,
+bool vd_signal_init(struct vd_signal *watched, struct vd_loop *loop, int number,
 	void (*callback)(int number, void *arg), void *arg)
 {
-	*watch = (struct vd_signal){ .loop = loop, .number = number, .callback = callback, .arg = arg };
-	watch->event = event_new(loop->base, number, EV_SIGNAL | EV_PERSIST, on_signal, watch);
-	if (watch->event != NULL && event_add(watch->event, NULL) == 0)
+	*watched = (struct vd_signal){ .loop = loop, .number = number, .callback = callback, .arg = arg };
+	watched->event = event_new(loop->base, number, EV_SIGNAL | EV_PERSIST, on_signal, watched);
+	if (watched->event != NULL && event_add(watched->event, NULL) == 0)
 		return true;
-	vd_signal_fini(watch);
+	vd_signal_fini(watched);
 	return false;
 }
 
-void vd_signal_fini(struct vd_signal *watch)
+void vd_signal_fini(struct vd_signal *watched)
 {
-	if (watch->event != NULL)
-		event_free(watch->event);
-	watch->event = NULL;
+	if (watched->event != NULL)
+		event_free(watched->event);
+	watched->event = NULL;
 }

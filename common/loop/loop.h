@@ -77,33 +77,33 @@ void vd_later_fini(struct vd_later *later);
 void vd_later_run(struct vd_later *later);
 void vd_later_cancel(struct vd_later *later);
 
-/* ---- watches: a file descriptor becomes readable or writable ---- */
+/* ---- sockets: a file descriptor becomes readable or writable ---- */
 
-enum vd_watch_for { VD_WATCH_NONE = 0, VD_WATCH_READ = 1, VD_WATCH_WRITE = 2 };
+enum vd_socket_for { VD_SOCKET_NONE = 0, VD_SOCKET_READ = 1, VD_SOCKET_WRITE = 2 };
 
-struct vd_watch {
+struct vd_socket {
 	struct vd_loop *loop;
 	struct event *event;
 	int fd;
-	unsigned interest; /* of enum vd_watch_for */
+	unsigned interest; /* of enum vd_socket_for */
 	void (*callback)(unsigned ready, void *arg);
 	void *arg;
 };
 
-VD_MUST_USE bool vd_watch_init(
-	struct vd_watch *watch, struct vd_loop *loop, void (*callback)(unsigned ready, void *arg), void *arg);
-void vd_watch_fini(struct vd_watch *watch);
+VD_MUST_USE bool vd_socket_init(
+	struct vd_socket *socket, struct vd_loop *loop, void (*callback)(unsigned ready, void *arg), void *arg);
+void vd_socket_fini(struct vd_socket *socket);
 
 /* From now on calls back, as long as the descriptor is ready (level-triggered), for what `interest` says;
- * VD_WATCH_NONE watches nothing. Does nothing if it is so already. The descriptor is borrowed. Before it is closed, or
- * if it may have been closed and opened again under the same number (libpq while it connects), set VD_WATCH_NONE first,
+ * VD_SOCKET_NONE watches nothing. Does nothing if it is so already. The descriptor is borrowed. Before it is closed, or
+ * if it may have been closed and opened again under the same number (libpq while it connects), set VD_SOCKET_NONE first,
  * else the kernel's watch goes unnoticed with the old one. False without memory. */
-VD_MUST_USE bool vd_watch_set(struct vd_watch *watch, int fd, unsigned interest);
+VD_MUST_USE bool vd_socket_set(struct vd_socket *socket, int fd, unsigned interest);
 
 /* ---- wakes: another thread, or a signal handler, has something for this one ---- */
 
 struct vd_wake {
-	struct vd_watch watch;
+	struct vd_socket socket;
 	int fd; /* eventfd */
 	void (*callback)(void *arg);
 	void *arg;
@@ -126,8 +126,8 @@ struct vd_signal {
 	void *arg;
 };
 
-VD_MUST_USE bool vd_signal_init(struct vd_signal *watch, struct vd_loop *loop, int number,
+VD_MUST_USE bool vd_signal_init(struct vd_signal *watched, struct vd_loop *loop, int number,
 	void (*callback)(int number, void *arg), void *arg);
-void vd_signal_fini(struct vd_signal *watch);
+void vd_signal_fini(struct vd_signal *watched);
 
 #endif

@@ -43,7 +43,7 @@ static void pg_free(struct vd_pg *pg)
 	pg_pipeline_fini(pg);
 	pg_attempts_free(pg->attempts);
 	vd_pg_settings_fini(&pg->settings);
-	vd_watch_fini(&pg->watch);
+	vd_socket_fini(&pg->socket);
 	vd_timer_fini(&pg->timer);
 	vd_later_fini(&pg->turn);
 	vd_buffer_fini(&pg->reasons);
@@ -55,8 +55,8 @@ static void pg_free(struct vd_pg *pg)
 
 void pg_watch(struct vd_pg *pg, bool write)
 {
-	if (!vd_watch_set(
-			&pg->watch, PQsocket(pg->conn), VD_WATCH_READ | (write ? VD_WATCH_WRITE : VD_WATCH_NONE)))
+	if (!vd_socket_set(
+			&pg->socket, PQsocket(pg->conn), VD_SOCKET_READ | (write ? VD_SOCKET_WRITE : VD_SOCKET_NONE)))
 		pg_disconnect(pg, "out of memory");
 }
 
@@ -73,7 +73,7 @@ void pg_disconnect(struct vd_pg *pg, const char *reason)
 	pg->ready = false;
 	pg->reason = strdup(reason);
 	/* the descriptor must be forgotten before it is closed */
-	if (!vd_watch_set(&pg->watch, -1, VD_WATCH_NONE))
+	if (!vd_socket_set(&pg->socket, -1, VD_SOCKET_NONE))
 		VD_UNREACHABLE("forgetting takes no memory");
 	vd_timer_cancel(&pg->timer);
 	if (pg->conn != NULL)
@@ -164,7 +164,7 @@ static void connected(struct vd_pg *pg)
 static void attempt_failed(struct vd_pg *pg, const char *why)
 {
 	note_failure(pg, why);
-	if (!vd_watch_set(&pg->watch, -1, VD_WATCH_NONE))
+	if (!vd_socket_set(&pg->socket, -1, VD_SOCKET_NONE))
 		VD_UNREACHABLE("forgetting takes no memory");
 	PQfinish(pg->conn);
 	pg->conn = NULL;
@@ -173,8 +173,8 @@ static void attempt_failed(struct vd_pg *pg, const char *why)
 
 static void poll_connect(struct vd_pg *pg)
 {
-	unsigned interest = VD_WATCH_READ;
-	if (!vd_watch_set(&pg->watch, -1, VD_WATCH_NONE))
+	unsigned interest = VD_SOCKET_READ;
+	if (!vd_socket_set(&pg->socket, -1, VD_SOCKET_NONE))
 		VD_UNREACHABLE("forgetting takes no memory");
 	switch (PQconnectPoll(pg->conn)) {
 	case PGRES_POLLING_OK:
@@ -184,12 +184,12 @@ static void poll_connect(struct vd_pg *pg)
 		attempt_failed(pg, PQerrorMessage(pg->conn));
 		return;
 	case PGRES_POLLING_WRITING:
-		interest = VD_WATCH_WRITE;
+		interest = VD_SOCKET_WRITE;
 		break;
 	default:
 		break;
 	}
-	if (!vd_watch_set(&pg->watch, PQsocket(pg->conn), interest))
+	if (!vd_socket_set(&pg->socket, PQsocket(pg->conn), interest))
 		pg_disconnect(pg, "out of memory");
 }
 
@@ -211,7 +211,7 @@ static void try_next(struct vd_pg *pg)
 		attempt_failed(pg, PQerrorMessage(pg->conn)[0] == 0 ? "connecting failed" : PQerrorMessage(pg->conn));
 		return;
 	}
-	if (!vd_watch_set(&pg->watch, PQsocket(pg->conn), VD_WATCH_WRITE))
+	if (!vd_socket_set(&pg->socket, PQsocket(pg->conn), VD_SOCKET_WRITE))
 		pg_disconnect(pg, "out of memory");
 }
 
@@ -284,7 +284,7 @@ struct vd_pg *vd_pg_open(
 	TAILQ_INIT(&pg->broken);
 	TAILQ_INIT(&pg->spare);
 	if (!vd_pg_settings_copy(&pg->settings, settings) ||
-		!vd_watch_init(&pg->watch, loop, on_ready_socket, pg) ||
+		!vd_socket_init(&pg->socket, loop, on_ready_socket, pg) ||
 		!vd_timer_init(&pg->timer, loop, on_timer, pg) || !vd_later_init(&pg->turn, loop, on_turn, pg)) {
 		pg_free(pg);
 		return NULL;

@@ -121,7 +121,7 @@ struct vd_pg {
 	char *reason;
 	int64_t heard_ms;
 
-	struct vd_watch watch;
+	struct vd_socket socket;
 	struct vd_timer timer;
 	struct vd_later turn;
 };

@@ -164,12 +164,12 @@ static void a_callback_may_free_its_object(void **state)
 }
 
 static int ends[2];
-static struct vd_watch reader, writer;
+static struct vd_socket reader, writer;
 
 static void on_readable(unsigned ready, void *arg)
 {
 	(void)arg;
-	assert_int_equal(ready, VD_WATCH_READ);
+	assert_int_equal(ready, VD_SOCKET_READ);
 	char byte;
 	ssize_t got = read(ends[0], &byte, 1);
 	if (got == 1 && byte != '!') {
@@ -177,38 +177,38 @@ static void on_readable(unsigned ready, void *arg)
 		return;
 	}
 	/* the number may be reused: a fresh pipe under the old one must be watched again */
-	assert_true(vd_watch_set(&reader, ends[0], VD_WATCH_NONE));
+	assert_true(vd_socket_set(&reader, ends[0], VD_SOCKET_NONE));
 	stop(WORD("!"));
 }
 
 static void on_writable(unsigned ready, void *arg)
 {
 	(void)arg;
-	assert_int_equal(ready, VD_WATCH_WRITE);
+	assert_int_equal(ready, VD_SOCKET_WRITE);
 	tell("w");
 	assert_int_equal(write(ends[1], "ab!", 3), 3);
-	assert_true(vd_watch_set(&writer, ends[1], VD_WATCH_NONE));
+	assert_true(vd_socket_set(&writer, ends[1], VD_SOCKET_NONE));
 }
 
 static void watches_tell_what_is_ready(void **state)
 {
 	(void)state;
-	assert_true(vd_watch_init(&reader, loop, on_readable, NULL));
-	assert_true(vd_watch_init(&writer, loop, on_writable, NULL));
+	assert_true(vd_socket_init(&reader, loop, on_readable, NULL));
+	assert_true(vd_socket_init(&writer, loop, on_writable, NULL));
 	for (int round = 0; round < 2; round++) {
 		assert_int_equal(pipe(ends), 0);
 		story[0] = '\0';
-		assert_true(vd_watch_set(&reader, ends[0], VD_WATCH_READ));
-		assert_true(vd_watch_set(&reader, ends[0], VD_WATCH_READ)); /* is so already */
-		assert_true(vd_watch_set(&writer, ends[1], VD_WATCH_WRITE));
+		assert_true(vd_socket_set(&reader, ends[0], VD_SOCKET_READ));
+		assert_true(vd_socket_set(&reader, ends[0], VD_SOCKET_READ)); /* is so already */
+		assert_true(vd_socket_set(&writer, ends[1], VD_SOCKET_WRITE));
 		assert_string_equal(story, "");
 		assert_true(vd_loop_run(loop));
 		assert_string_equal(story, "wab!");
 		close(ends[0]);
 		close(ends[1]);
 	}
-	vd_watch_fini(&reader);
-	vd_watch_fini(&writer);
+	vd_socket_fini(&reader);
+	vd_socket_fini(&writer);
 }
 
 static struct vd_wake wake;

@@ -9,6 +9,7 @@
 #include "follower/settings.h"
 #include "follower/snapshot/snapshot.h"
 #include "follower/transaction.h"
+#include "follower/watch/watch.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -245,6 +246,7 @@ static void on_begin_close(void *arg)
 		vd_transaction_detach(transaction);
 	vd_committer_close(database->committer);
 	vd_snapshots_close(database->snapshots);
+	vd_watcher_close(database->watcher);
 	vd_database_release(database);
 }
 
@@ -318,6 +320,8 @@ static void database_abort(struct vd_database *database)
 	struct vd_loop *loop = database->loop;
 	if (database->snapshots != NULL)
 		vd_snapshots_abort(database->snapshots);
+	if (database->watcher != NULL)
+		vd_watcher_abort(database->watcher);
 	if (database->committer != NULL)
 		vd_committer_abort(database->committer);
 	if (guard != NULL)
@@ -338,6 +342,7 @@ static int database_make(struct vd_database *database, struct event_base *base, 
 	if (database->guard == NULL || !opening_new(database) ||
 		(database->deadlines = vd_deadlines_new(database->guard, database->loop)) == NULL ||
 		(database->snapshots = vd_snapshots_open(database)) == NULL ||
+		(database->watcher = vd_watcher_open(database)) == NULL ||
 		(database->committer = vd_committer_open(database)) == NULL ||
 		(base == NULL && !thread_start(database)))
 		return vd_error_set(error, VD_CODE_NO_MEMORY, "no memory, descriptors or threads for a database");

@@ -27,6 +27,7 @@ struct vd_committer;
 struct vd_deadlines;
 struct vd_pg_settings;
 struct vd_snapshots;
+struct vd_watcher;
 
 /* What vd_database_open was asked for; strings are owned. Defaults as verdict.h says. */
 struct vd_database_settings {
@@ -37,6 +38,7 @@ struct vd_database_settings {
 		max_connections; /* one of them submits, the others read (at least one): vd_database_reader_count */
 	int64_t connect_timeout_ms;
 	int64_t max_in_flight;
+	int64_t max_watches;
 	struct vd_limits limits; /* key and value limits of the store, transaction_size_limit */
 	/* defaults of the transactions' options; 0 no time-out, −1 no limit of retries */
 	int64_t transaction_timeout_ms;
@@ -70,6 +72,8 @@ struct vd_database {
 	struct vd_deadlines *deadlines;
 	/* follower/snapshot: opened by vd_database_open, closed by closing */
 	struct vd_snapshots *snapshots;
+	/* follower/watch: the same */
+	struct vd_watcher *watcher;
 	/* all that are not freed; a transaction puts itself in and takes itself out */
 	struct vd_transaction_list transactions;
 	unsigned holds;
@@ -100,8 +104,9 @@ void vd_database_release(struct vd_database *database);
 /* What database.c calls of the other rooms, on the loop:
  *   vd_snapshots_open    when the database is made; connections may be opened later. False without memory.
  *   vd_snapshots_close   closes them; holds the database until they are closed, and frees itself.
+ *   vd_watcher_open, vd_watcher_close   the same
  *   vd_transaction_detach   the database closes: outstanding futures end with 1025, a submitted commit is given up (its future
  *                        ends when it is decided), and transaction->database becomes NULL; it leaves the list.
- * They are declared in follower/snapshot/snapshot.h and follower/transaction.h. */
+ * They are declared in follower/snapshot/snapshot.h, follower/watch/watch.h and follower/transaction.h. */
 
 #endif

@@ -271,6 +271,15 @@ void vd_future_cancel(struct vd_future *future)
 	vd_guard_leave(future->guard);
 }
 
+void vd_future_drop(struct vd_future *future)
+{
+	future->user_holds = false;
+	future->callback = NULL;
+	future->then = NULL;
+	vd_guard_withdraw(future->guard, &future->task);
+	future_settle(future);
+}
+
 void vd_future_free(struct vd_future *future)
 {
 	if (future == NULL)
@@ -279,11 +288,7 @@ void vd_future_free(struct vd_future *future)
 	if (vd_guard_enter(guard) != 0)
 		return; /* the child of a fork does not touch what it shares with nobody any more */
 	vd_guard_ref(guard);
-	future->user_holds = false;
-	future->callback = NULL;
-	future->then = NULL;
-	vd_guard_withdraw(guard, &future->task);
-	future_settle(future);
+	vd_future_drop(future);
 	vd_guard_leave(guard);
 	vd_guard_unref(guard);
 }

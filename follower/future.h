@@ -54,6 +54,8 @@ VD_MUST_USE bool vd_future_set_value(struct vd_future *future, bool present, str
 VD_MUST_USE bool vd_future_set_key(struct vd_future *future, struct vd_bytes key);
 /* Rows are not copied: they, and what they point to, are to live in vd_future_arena. */
 void vd_future_set_rows(struct vd_future *future, const struct vd_row *rows, size_t count, bool more);
+/* vd_future_free from under the guard: for a future that the library itself holds as its user. */
+void vd_future_drop(struct vd_future *future);
 /* Lives as long as the future; no limit. */
 struct vd_arena *vd_future_arena(struct vd_future *future);
 

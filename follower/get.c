@@ -107,7 +107,7 @@ static int get_check(const struct vd_transaction *transaction, struct vd_bytes k
 	return 0;
 }
 
-static struct vd_future *get(struct vd_transaction *transaction, struct vd_bytes key, bool snapshot)
+struct vd_future *vd_read_key(struct vd_transaction *transaction, struct vd_bytes key, bool snapshot)
 {
 	struct vd_overlay *overlay = vd_transaction_view(transaction, snapshot);
 	struct vd_overlay_view view = { .state = VD_OVERLAY_UNKNOWN };
@@ -138,7 +138,7 @@ struct vd_future *vd_transaction_get(
 {
 	if (vd_guard_enter(transaction->guard) != 0)
 		return vd_transaction_forked(transaction);
-	struct vd_future *future = get(transaction, vd_bytes_of(key, key_size), snapshot);
+	struct vd_future *future = vd_read_key(transaction, vd_bytes_of(key, key_size), snapshot);
 	vd_guard_leave(transaction->guard);
 	return future;
 }

@@ -38,6 +38,10 @@ void vd_read_end(struct vd_read *read, int code, const char *message);
 /* The same for a read whose end concerns nobody else. */
 void vd_read_close(struct vd_read *read, int code, const char *message);
 
+/* What vd_transaction_get does under the guard. */
+VD_MUST_USE struct vd_future *vd_read_key(
+	struct vd_transaction *transaction, struct vd_bytes key, bool snapshot);
+
 /* All of a transaction. */
 void vd_reads_end(struct vd_transaction *transaction, int code);
 

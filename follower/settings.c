@@ -28,6 +28,7 @@ static const struct option_row option_rows[] = {
 	{ "max_connections", OPTION_NUMBER, AT(max_connections), 2, 1000, 3 },
 	{ "connect_timeout", OPTION_NUMBER, AT(connect_timeout_ms), 1, 86400000, 10000 },
 	{ "max_in_flight", OPTION_NUMBER, AT(max_in_flight), 1, 1000000, 20000 },
+	{ "max_watches", OPTION_NUMBER, AT(max_watches), 0, 1000000, 10000 },
 	{ "transaction_timeout", OPTION_NUMBER, AT(transaction_timeout_ms), 0, INT32_MAX, 0 },
 	{ "transaction_retry_limit", OPTION_NUMBER, AT(transaction_retry_limit), -1, INT32_MAX, -1 },
 	{ "transaction_max_retry_delay", OPTION_NUMBER, AT(transaction_max_retry_delay_ms), 0, INT32_MAX, 1000 },

@@ -6,6 +6,7 @@
 #include "common/kv/codec.h"
 #include "follower/commit/commit.h"
 #include "follower/read.h"
+#include "follower/watch/watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,8 @@ static void submission_fail(struct vd_submission *submission, int code, const ch
 {
 	bool is_abandoned = code == VD_CODE_TRANSACTION_CANCELLED || code == VD_CODE_TRANSACTION_TIMED_OUT;
 	stamps_end(submission, is_abandoned ? code : VD_CODE_TRANSACTION_INVALID_VERSION, NULL);
+	if (submission->transaction != NULL)
+		vd_watches_end(submission->transaction, code);
 	submission_end(submission, code, message);
 }
 
@@ -68,6 +71,7 @@ static void submission_end_read_only(struct vd_submission *submission)
 	transaction->is_committed = true;
 	transaction->committed_version = -1;
 	transaction->committed_order = 0;
+	vd_watches_arm(transaction);
 	stamps_end(submission, VD_CODE_NO_COMMIT_VERSION, NULL);
 	submission_end(submission, 0, NULL);
 }
@@ -100,6 +104,7 @@ static void on_verdict(void *arg, const struct vd_verdict *verdict)
 			transaction->is_committed = true;
 			transaction->committed_version = (int64_t)verdict->version;
 			transaction->committed_order = verdict->order;
+			vd_watches_arm(transaction);
 		}
 		stamps_end(submission, 0, &stamp);
 		submission_end(submission, 0, NULL);

@@ -7,6 +7,7 @@
 #include "follower/read.h"
 #include "follower/retry.h"
 #include "follower/submission.h"
+#include "follower/watch/watch.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -98,6 +99,7 @@ static void stop_rest(struct vd_transaction *transaction, int code)
 {
 	vd_retry_end(transaction, code);
 	stamps_end(transaction, code);
+	vd_watches_end(transaction, code);
 	vd_member_leave(&transaction->member);
 }
 
@@ -168,6 +170,7 @@ int vd_transaction_new(struct vd_database *database, struct vd_transaction **out
 		transaction->guard = vd_guard_ref(database->guard);
 		transaction->timeout = (struct vd_deadline){ .callback = on_timeout, .arg = transaction };
 		TAILQ_INIT(&transaction->reading);
+		TAILQ_INIT(&transaction->watches);
 		TAILQ_INSERT_TAIL(&database->transactions, transaction, link);
 		vd_options_init(&transaction->options, &database->settings);
 		vd_arena_init(&transaction->arena,

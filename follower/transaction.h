@@ -31,7 +31,9 @@
 struct vd_read;
 struct vd_retry;
 struct vd_submission;
+struct vd_watch;
 TAILQ_HEAD(vd_read_list, vd_read);
+TAILQ_HEAD(vd_watch_list, vd_watch);
 
 /* An answer of 1009 is told so much later, so that retry loops do not spin. */
 enum { VD_FUTURE_VERSION_WAIT_MS = 1000 };
@@ -69,7 +71,8 @@ struct vd_transaction {
 	struct vd_retry *retry;
 	struct {
 		VD_VECTOR(struct vd_future *);
-	} stamps; /* versionstamps asked for, before the commit takes them */
+	} stamps;                     /* versionstamps asked for, before the commit takes them */
+	struct vd_watch_list watches; /* that wait for the commit */
 	struct vd_deadline timeout;
 
 	/* what the last commit came to */

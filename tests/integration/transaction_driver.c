@@ -13,6 +13,9 @@
  *     get F T K SNAPSHOT                  makes future F; so do the following
  *     get_key F T K OR_EQUAL OFFSET SNAPSHOT
  *     get_range F T K OR_EQUAL OFFSET K OR_EQUAL OFFSET LIMIT TARGET MODE ITERATION SNAPSHOT REVERSE
+ *     watch F T K
+ *     many_watches F T COUNT PREFIX       watches of PREFIX followed by a big-endian 32-bit number: futures F … F+COUNT-1
+ *     ready F COUNT                       "ready <how many of F … F+COUNT-1 have ended>"
  *     version F T, commit F T, stamp F T, on_error F T CODE
  *     many_gets F T COUNT PREFIX          gets of PREFIX followed by a big-endian 32-bit number: futures F … F+COUNT-1
  *     wait F                              "wait <code> <message>", or "wait 0" and what F holds; frees F
@@ -295,18 +298,48 @@ static void order_get_range(void)
 	futures[number(1)] = vd_transaction_get_range(transaction(2), &begin, &end, &options);
 }
 
+static size_t numbered_key(uint8_t *key, struct blob prefix, uint32_t which)
+{
+	memcpy(key, prefix.data, prefix.size);
+	for (int byte = 0; byte < 4; byte++)
+		key[prefix.size + (size_t)byte] = (uint8_t)(which >> (24 - 8 * byte));
+	return prefix.size + 4;
+}
+
 static void order_many_gets(void)
 {
 	struct blob prefix = blob(4);
 	uint8_t key[64];
 	if (prefix.size > sizeof key - 4)
 		abort();
-	memcpy(key, prefix.data, prefix.size);
-	for (long i = 0; i < number(3); i++) {
-		for (int byte = 0; byte < 4; byte++)
-			key[prefix.size + (size_t)byte] = (uint8_t)(i >> (24 - 8 * byte));
-		futures[number(1) + i] = vd_transaction_get(transaction(2), key, prefix.size + 4, false);
-	}
+	for (long i = 0; i < number(3); i++)
+		futures[number(1) + i] =
+			vd_transaction_get(transaction(2), key, numbered_key(key, prefix, (uint32_t)i), false);
+}
+
+static void order_watch(void)
+{
+	struct blob key = blob(3);
+	futures[number(1)] = vd_transaction_watch(transaction(2), key.data, key.size);
+}
+
+static void order_many_watches(void)
+{
+	struct blob prefix = blob(4);
+	uint8_t key[64];
+	if (prefix.size > sizeof key - 4)
+		abort();
+	for (long i = 0; i < number(3); i++)
+		futures[number(1) + i] =
+			vd_transaction_watch(transaction(2), key, numbered_key(key, prefix, (uint32_t)i));
+}
+
+static void order_ready(void)
+{
+	long ready = 0;
+	for (long i = 0; i < number(2); i++)
+		ready += vd_future_is_ready(futures[number(1) + i]);
+	printf("ready %ld\n", ready);
 }
 
 static void order_version(void)
@@ -408,6 +441,9 @@ static const struct {
 	{ "get_key", order_get_key },
 	{ "get_range", order_get_range },
 	{ "many_gets", order_many_gets },
+	{ "watch", order_watch },
+	{ "many_watches", order_many_watches },
+	{ "ready", order_ready },
 	{ "version", order_version },
 	{ "commit", order_commit },
 	{ "stamp", order_stamp },

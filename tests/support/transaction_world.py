@@ -205,6 +205,9 @@ class Transaction:
     def get_range(self, *arguments, **more):
         return self.get_range_later(*arguments, **more).wait()
 
+    def watch(self, key):
+        return self._future("watch", text(key))
+
     def version_later(self):
         return self._future("version")
 

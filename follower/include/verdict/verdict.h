@@ -119,6 +119,7 @@ struct vd_option {
  *   max_connections     connections that read and submit, from 2 (3); the inbox is one more
  *   connect_timeout     how long vd_database_ready waits for a first connection, ms (10000)
  *   max_in_flight       commits submitted and not yet decided (20000); above it they wait in the library
+ *   max_watches         watches that wait at a time (10000); the first one makes a connection more
  *   transaction_timeout, transaction_retry_limit, transaction_max_retry_delay, transaction_size_limit
  *                       defaults of the transactions' options
  *   key_limit, value_limit
@@ -303,6 +304,17 @@ enum vd_conflict_range_type {
 };
 VD_CHECKED int vd_transaction_add_conflict_range(struct vd_transaction *transaction, const void *begin,
 	size_t begin_size, const void *end, size_t end_size, enum vd_conflict_range_type type);
+
+/* Ends with 0 once the stored value of a key differs from the one that this transaction sees now; an equal value that is written
+ * again is none. It is armed by the commit, also of a transaction that wrote nothing, and outlives the transaction from then on.
+ * What changes and changes back may be missed; ending without a cause is legal but rare. It notices a change within 10 to 100 ms,
+ * later if very many keys are watched or the database is not to be reached. The read adds a read conflict, as get does.
+ *
+ * Ends with the code of a commit that failed, 1025 if the transaction is reset, cancelled or freed before it commits, 1101 if the
+ * future is cancelled or the database closed. 1032 if max_watches of the database wait already (a future that was freed waits
+ * no more), 1034 with read_your_writes_disable, 2102, and the errors of get. */
+VD_CHECKED struct vd_future *vd_transaction_watch(
+	struct vd_transaction *transaction, const void *key, size_t key_size);
 
 /* Commits. Ends with 0 (committed), 1020 (conflict), 1007 (too old), 1021 (the database stayed unreachable,
  * so that the outcome is not known), or the reason of a refusal. A transaction that wrote nothing succeeds

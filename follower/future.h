@@ -41,6 +41,9 @@ VD_MUST_USE struct vd_future *vd_future_make(struct vd_guard *guard, enum vd_fut
 /* A future that has ended with an error already; only the user holds it. message may be NULL: the number's sentence. */
 VD_MUST_USE struct vd_future *vd_future_failed(struct vd_guard *guard, int code, const char *message);
 
+/* The user's reference goes: vd_future_free from inside. */
+void vd_future_drop(struct vd_future *future);
+
 /* One for vd_future_new: its user ends it, with vd_future_end, and frees it. */
 VD_MUST_USE struct vd_future *vd_future_of_user(struct vd_guard *guard);
 

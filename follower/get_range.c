@@ -5,8 +5,9 @@
  *
  * A selector that names a bound by itself (first_greater_or_equal, first_greater_than) needs no step of its own.
  */
+#include "follower/get_range.h"
+
 #include "common/base/codes.h"
-#include "follower/limits.h"
 #include "follower/special.h"
 #include "follower/walk.h"
 
@@ -23,14 +24,30 @@ struct get_range {
 	bool is_reverse;
 	bool is_full; /* a limit was reached */
 	bool no_memory;
+	struct vd_range_owner owner;
 	struct {
 		VD_VECTOR(struct vd_row);
 	} rows;
 };
 
+void vd_range_read_disown(struct vd_read *read)
+{
+	struct get_range *get = (struct get_range *)read;
+	if (get->owner.slot != NULL)
+		*get->owner.slot = NULL;
+	get->owner = (struct vd_range_owner){ 0 };
+}
+
+void vd_range_read_claim(struct vd_read *read, bool is_snapshot)
+{
+	read->is_snapshot = is_snapshot;
+	read->is_ahead = false;
+}
+
 static void get_range_free(struct vd_read *read)
 {
 	struct get_range *get = (struct get_range *)read;
+	vd_range_read_disown(read);
 	vd_vector_fini(&get->rows);
 	vd_arena_fini(&get->arena);
 	free(get);
@@ -74,13 +91,20 @@ static bool rows_conflict(struct get_range *get)
 static int rows_give(struct get_range *get)
 {
 	struct vd_future *future = get->read.future;
+	struct vd_range_owner owner = get->owner;
 	struct vd_row *rows = vd_arena_array(vd_future_arena(future), get->rows.count, sizeof *rows);
+	bool more = get->is_full;
 	if (rows == NULL || get->no_memory)
 		return VD_CODE_NO_MEMORY;
 	if (get->rows.count > 0)
 		memcpy(rows, get->rows.items, get->rows.count * sizeof *rows);
-	vd_future_set_rows(future, rows, get->rows.count, get->is_full);
-	return rows_conflict(get) ? 0 : VD_CODE_TRANSACTION_TOO_LARGE;
+	if (!rows_conflict(get))
+		return VD_CODE_TRANSACTION_TOO_LARGE;
+	vd_range_read_disown(&get->read);
+	if (owner.take != NULL && !vd_future_is_abandoned(future))
+		more = owner.take(owner.arg, get->range, rows, get->rows.count, get->is_full);
+	vd_future_set_rows(future, rows, get->rows.count, more);
+	return 0;
 }
 
 static void on_rows(void *arg, int code, const char *message)
@@ -143,33 +167,29 @@ static void go_begin(struct get_range *get)
 	go_end(get);
 }
 
-static struct vd_future *get_range(struct vd_transaction *transaction, const struct vd_selector *begin,
-	const struct vd_selector *end, const struct vd_range_options *options)
+void vd_range_read_start(struct vd_transaction *transaction, const struct vd_selector *begin,
+	const struct vd_selector *end, const struct vd_range_job *job, struct vd_future **future)
 {
-	struct vd_fault fault = { 0 };
-	struct vd_future *future;
-	struct vd_range_limits limits;
-	if (vd_special_spans(begin, end))
-		return vd_special_get_range(transaction, begin, end, options);
-	if (vd_transaction_check(transaction, &fault) != 0 ||
-		vd_selector_check(transaction, begin, &fault) != 0 ||
-		vd_selector_check(transaction, end, &fault) != 0 || vd_range_limits_of(options, &limits, &fault) != 0)
-		return vd_transaction_failed(transaction, &fault);
 	struct get_range *get =
-		vd_read_new(transaction, sizeof *get, VD_FUTURE_ROWS, options->snapshot, get_range_free, &future);
+		vd_read_new(transaction, sizeof *get, VD_FUTURE_ROWS, job->is_snapshot, get_range_free, future);
 	if (get == NULL)
-		return NULL;
+		return;
 	size_t key_limit = transaction->database->settings.limits.key_bytes;
 	vd_arena_init(&get->arena, SIZE_MAX);
-	get->is_reverse = options->reverse;
+	get->is_reverse = job->is_reverse;
+	get->owner = job->owner;
+	if (get->owner.slot != NULL)
+		*get->owner.slot = &get->read;
+	get->read.is_ahead = job->is_ahead;
+	get->read.is_snapshot |= job->is_ahead;
 	get->walk = (struct vd_walk){
 		.read = &get->read,
 		.arena = &get->arena,
 		.sink = rows_sink,
 		.arg = get,
 		.with_values = true,
-		.rows = limits.rows,
-		.bytes = limits.bytes,
+		.rows = job->limits.rows,
+		.bytes = job->limits.bytes,
 		.done = on_rows,
 	};
 	if (vd_seek_of(begin, key_limit, &get->arena, &get->begin) &&
@@ -177,6 +197,22 @@ static struct vd_future *get_range(struct vd_transaction *transaction, const str
 		go_begin(get);
 	else
 		vd_read_end(&get->read, VD_CODE_NO_MEMORY, NULL);
+}
+
+static struct vd_future *get_range(struct vd_transaction *transaction, const struct vd_selector *begin,
+	const struct vd_selector *end, const struct vd_range_options *options)
+{
+	struct vd_fault fault = { 0 };
+	struct vd_future *future;
+	struct vd_range_job job = { .is_reverse = options->reverse, .is_snapshot = options->snapshot };
+	if (vd_special_spans(begin, end))
+		return vd_special_get_range(transaction, begin, end, options);
+	if (vd_transaction_check(transaction, &fault) != 0 ||
+		vd_selector_check(transaction, begin, &fault) != 0 ||
+		vd_selector_check(transaction, end, &fault) != 0 ||
+		vd_range_limits_of(options, &job.limits, &fault) != 0)
+		return vd_transaction_failed(transaction, &fault);
+	vd_range_read_start(transaction, begin, end, &job, &future);
 	return future;
 }
 

@@ -58,7 +58,7 @@ static void on_waited(void *arg)
 void vd_read_end(struct vd_read *read, int code, const char *message)
 {
 	struct vd_transaction *transaction = read->transaction;
-	if (code == VD_CODE_FUTURE_VERSION && !read->has_waited) {
+	if (code == VD_CODE_FUTURE_VERSION && !read->has_waited && !read->is_ahead) {
 		read->has_waited = true;
 		read->wait = (struct vd_deadline){ .callback = on_waited, .arg = read };
 		vd_deadline_arm(
@@ -66,9 +66,12 @@ void vd_read_end(struct vd_read *read, int code, const char *message)
 		return;
 	}
 	struct vd_fault fault = { 0 };
+	bool is_ahead = read->is_ahead;
 	/* the message may be the read's own */
 	vd_fault_set(&fault, code, "%s", message == NULL ? "" : message);
 	vd_read_close(read, code, fault.message);
+	if (is_ahead)
+		fault.code = 0;
 	vd_specials_read_ended(transaction, &fault);
 	vd_submission_read_ended(transaction, &fault);
 }

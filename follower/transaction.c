@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/codes.h"
+#include "follower/iterator.h"
 #include "follower/read.h"
 #include "follower/retry.h"
 #include "follower/submission.h"
@@ -107,6 +108,7 @@ void vd_transaction_stop(struct vd_transaction *transaction, int code)
 {
 	vd_reads_end(transaction, code);
 	vd_submission_abandon(transaction, code);
+	vd_iterators_end(transaction);
 	stop_rest(transaction, code);
 }
 
@@ -171,6 +173,7 @@ int vd_transaction_new(struct vd_database *database, struct vd_transaction **out
 		transaction->timeout = (struct vd_deadline){ .callback = on_timeout, .arg = transaction };
 		TAILQ_INIT(&transaction->reading);
 		TAILQ_INIT(&transaction->watches);
+		TAILQ_INIT(&transaction->iterators);
 		TAILQ_INSERT_TAIL(&database->transactions, transaction, link);
 		vd_options_init(&transaction->options, &database->settings);
 		vd_arena_init(&transaction->arena,

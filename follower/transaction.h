@@ -13,7 +13,8 @@
  *    lost snapshot, then what is wrong with the call itself.
  *
  * Under the guard. The public calls are in transaction.c, write.c, get.c, get_key.c, get_range.c, submission.c, committed.c, conflicting.c,
- * retry.c and run.c.
+ * retry.c,
+ * run.c and iterator.c.
  */
 #ifndef VD_FOLLOWER_TRANSACTION_H
 #define VD_FOLLOWER_TRANSACTION_H
@@ -28,12 +29,14 @@
 #include "follower/options.h"
 #include "follower/snapshot/snapshot.h"
 
+struct vd_iterator;
 struct vd_read;
 struct vd_retry;
 struct vd_submission;
 struct vd_watch;
 TAILQ_HEAD(vd_read_list, vd_read);
 TAILQ_HEAD(vd_watch_list, vd_watch);
+TAILQ_HEAD(vd_iterator_list, vd_iterator);
 
 /* An answer of 1009 is told so much later, so that retry loops do not spin. */
 enum { VD_FUTURE_VERSION_WAIT_MS = 1000 };
@@ -67,6 +70,7 @@ struct vd_transaction {
 
 	/* what goes on */
 	struct vd_read_list reading;
+	struct vd_iterator_list iterators; /* all that are not freed */
 	struct vd_submission *submission;
 	struct vd_retry *retry;
 	struct {

@@ -16,6 +16,9 @@
  *     watch F T K
  *     many_watches F T COUNT PREFIX       watches of PREFIX followed by a big-endian 32-bit number: futures F … F+COUNT-1
  *     ready F COUNT                       "ready <how many of F … F+COUNT-1 have ended>"
+ *     iterate I T K OR_EQUAL OFFSET K OR_EQUAL OFFSET LIMIT TARGET SNAPSHOT REVERSE    makes iterator I: "iterate <code>"
+ *     next F I                            makes future F
+ *     free_iterator I
  *     version F T, commit F T, stamp F T, on_error F T CODE
  *     many_gets F T COUNT PREFIX          gets of PREFIX followed by a big-endian 32-bit number: futures F … F+COUNT-1
  *     wait F                              "wait <code> <message>", or "wait 0" and what F holds; frees F
@@ -306,6 +309,31 @@ static size_t numbered_key(uint8_t *key, struct blob prefix, uint32_t which)
 	return prefix.size + 4;
 }
 
+static struct vd_iterator *iterators[SLOTS];
+
+static void order_iterate(void)
+{
+	struct vd_selector begin = selector(3), end = selector(6);
+	struct vd_range_options options = {
+		.limit = (int)number(9),
+		.target_bytes = (int)number(10),
+		.snapshot = number(11) != 0,
+		.reverse = number(12) != 0,
+	};
+	printf("iterate %d\n", vd_iterator_new(transaction(2), &begin, &end, &options, &iterators[number(1)]));
+}
+
+static void order_next(void)
+{
+	futures[number(1)] = vd_iterator_next(iterators[number(2)]);
+}
+
+static void order_free_iterator(void)
+{
+	vd_iterator_free(iterators[number(1)]);
+	iterators[number(1)] = NULL;
+}
+
 static void order_many_gets(void)
 {
 	struct blob prefix = blob(4);
@@ -440,6 +468,9 @@ static const struct {
 	{ "get", order_get },
 	{ "get_key", order_get_key },
 	{ "get_range", order_get_range },
+	{ "iterate", order_iterate },
+	{ "next", order_next },
+	{ "free_iterator", order_free_iterator },
 	{ "many_gets", order_many_gets },
 	{ "watch", order_watch },
 	{ "many_watches", order_many_watches },
@@ -516,6 +547,7 @@ int main(int argc, char **argv)
 	vd_database_close(database, NULL, NULL);
 	/* transactions and futures may outlive their database */
 	for (size_t i = 0; i < SLOTS; i++) {
+		vd_iterator_free(iterators[i]);
 		vd_transaction_free(transactions[i]);
 		vd_future_free(futures[i]);
 	}

@@ -18,6 +18,12 @@ def data(word):
     return b"" if word == "-" else bytes.fromhex(word)
 
 
+def selector(bound):
+    """Of a key, or of (key, or_equal, offset)."""
+    key, or_equal, offset = bound if isinstance(bound, tuple) else (bound, False, 1)
+    return [text(key), int(or_equal), offset]
+
+
 class Failed(Exception):
     def __init__(self, code, message=""):
         super().__init__(f"{code} {message}")
@@ -38,8 +44,8 @@ class Worker:
         command = [program("tests/integration/transaction_driver"), dsn, *(f"{k}={v}" for k, v in options.items())]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.lines = queue.Queue()
-        self.numbers = {"transaction": [], "future": []}
-        self.next = {"transaction": 0, "future": 0}
+        self.numbers = {"transaction": [], "future": [], "iterator": []}
+        self.next = {"transaction": 0, "future": 0, "iterator": 0}
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         self.opening = self.lines.get(timeout=30)
@@ -198,8 +204,7 @@ class Transaction:
         """begin and end: keys, or (key, or_equal, offset)."""
         words = []
         for bound in (begin, end):
-            key, or_equal, offset = bound if isinstance(bound, tuple) else (bound, False, 1)
-            words += [text(key), int(or_equal), offset]
+            words += selector(bound)
         return self._future("get_range", *words, limit, target, mode, iteration, int(snapshot), int(reverse))
 
     def get_range(self, *arguments, **more):
@@ -207,6 +212,10 @@ class Transaction:
 
     def watch(self, key):
         return self._future("watch", text(key))
+
+    def iterate(self, begin, end, limit=0, target=0, snapshot=False, reverse=False):
+        """begin and end as of get_range. Raises Failed."""
+        return Iterator(self, begin, end, limit, target, snapshot, reverse)
 
     def version_later(self):
         return self._future("version")
@@ -256,6 +265,28 @@ class Transaction:
         if code != "0":
             raise Failed(int(code))
         return [(data(b), data(e), int(v)) for b, e, v in zip(words[::3], words[1::3], words[2::3])]
+
+
+class Iterator:
+    def __init__(self, transaction, begin, end, limit, target, snapshot, reverse):
+        self.worker = transaction.worker
+        self.number = self.worker.number("iterator")
+        code = int(self.worker.ask("iterate", self.number, transaction.number, *selector(begin), *selector(end), limit,
+                                   target, int(snapshot), int(reverse)))
+        if code != 0:
+            raise Failed(code)
+
+    def next_later(self):
+        future = Future(self.worker)
+        self.worker.order("next", future.number, self.number)
+        return future
+
+    def next(self):
+        return self.next_later().wait()
+
+    def free(self):
+        self.worker.order("free_iterator", self.number)
+        self.worker.numbers["iterator"].append(self.number)
 
 
 # ---- requests in the queue (proto/verdict.proto) ----

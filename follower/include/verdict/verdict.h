@@ -39,6 +39,7 @@ struct event_base;
 struct vd_database;
 struct vd_transaction;
 struct vd_future;
+struct vd_iterator;
 
 /* "0.1.0" */
 VD_PUBLIC const char *vd_version(void);
@@ -272,6 +273,28 @@ struct vd_range_options {
 /* The rows from begin (inclusive) to end (exclusive). options may be NULL: want_all, no limit. */
 VD_CHECKED struct vd_future *vd_transaction_get_range(struct vd_transaction *transaction,
 	const struct vd_selector *begin, const struct vd_selector *end, const struct vd_range_options *options);
+
+/* Walks a range of any size a chunk at a time, forward or in reverse. Chunks grow as in mode iterator (4,096 bytes growing
+ * by 1.5 to 120,000); options: limit (rows in all), target_bytes (the most of a chunk), snapshot and reverse; mode and
+ * iteration are not looked at; NULL: none. The selectors are resolved with the first chunk.
+ *
+ * While a chunk is in the caller's hands, the next one is read ahead. Held at a time: the chunks that the caller has not
+ * freed, one chunk ahead, and what a read holds on its way (256 kB). A chunk has at most 15,000 rows, and 120,000 bytes and
+ * one row; whatever the range's size.
+ *
+ * Each chunk shows what the transaction shows at the call of vd_iterator_next: what was read ahead is read again if the
+ * transaction has written since. What was read ahead and not asked for adds no conflict, and does no harm if it fails.
+ *
+ * *out is the caller's to free. It ends with the transaction's reset (also by on_error) or its end: 1025, 1031. 2004 for
+ * selectors beyond the user's keys (special keys too), 2012; else as every call of a transaction. */
+VD_CHECKED int vd_iterator_new(struct vd_transaction *transaction, const struct vd_selector *begin,
+	const struct vd_selector *end, const struct vd_range_options *options, struct vd_iterator **out);
+/* The next rows (vd_future_get_rows). `more` false: these were the last; after them there are none. A chunk without rows is
+ * never followed by another. 2000 while the one before is outstanding. A chunk that failed, or was cancelled or freed
+ * before it had come, comes again. */
+VD_CHECKED struct vd_future *vd_iterator_next(struct vd_iterator *iterator);
+/* At any time: futures go on. */
+VD_PUBLIC void vd_iterator_free(struct vd_iterator *iterator);
 
 /* Writes return nothing: the first error (2004, 2005, 2018, 2000, 2102, 2103) is kept, makes later writes do
  * nothing, and surfaces at the next call that can fail. */

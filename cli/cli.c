@@ -59,6 +59,11 @@ int vd_cli_wrong(const char *hint, const char *format, ...)
 	return vd_cli_fail(&error);
 }
 
+int vd_cli_output_failed(void)
+{
+	return vd_cli_wrong("is the disk full, or the reader gone?", "standard output cannot be written");
+}
+
 int vd_cli_fail_admin(const struct vd_admin_error *error)
 {
 	if (error->code == VD_ERROR_OPERATION_CANCELLED && vd_interrupted())

@@ -55,6 +55,8 @@ VD_MUST_USE bool vd_cli_load(
 /* Tells an error of the verb that runs, and returns VD_EXIT_WRONG. */
 int vd_cli_fail(const struct vd_error *error);
 int vd_cli_wrong(const char *hint, const char *format, ...) VD_PRINTF(2, 3);
+/* Standard output: a full disk, a closed pipe. */
+int vd_cli_output_failed(void);
 /* The same for an error of the library; VD_EXIT_INTERRUPTED, and silent, if it only says that we were interrupted. */
 int vd_cli_fail_admin(const struct vd_admin_error *error);
 
@@ -63,8 +65,8 @@ const char *vd_cli_name(void);
 
 /* ---- Ctrl-C ---- */
 
-/* From now on SIGINT and SIGTERM do not end the process: a thread of ours notes them, and calls what was registered. Once,
- * before other threads are made (they inherit that the signals are blocked) and after the last fork. */
+/* From now on SIGINT and SIGTERM do not end the process: a thread of ours notes them, and calls what was registered; a second
+ * one, unless the first was forgotten, ends the process at once. Called once, before other threads are made (they inherit that the signals are blocked) and after the last fork. */
 VD_MUST_USE bool vd_interrupt_start(void);
 bool vd_interrupted(void);
 /* The number of the signal; 0: none. */

@@ -7,7 +7,6 @@
 #include "common/base/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #define RESOLVER_STOP_MS  15000
 #define POSTGRES_STOP_MS  60000
 #define POSTGRES_CHECK_MS 20
+#define HOME_CHECK_MS     1000
 
 static void taken_signals(sigset_t *set)
 {
@@ -102,26 +102,13 @@ static pid_t start_resolver(struct vd_cluster *cluster, struct vd_child *child, 
 {
 	char log[40];
 	snprintf(log, sizeof log, "%s.log", child->name);
-	const char *path = vd_home_path(&cluster->home, log);
 	const char *const argv[] = { cluster->resolver, "--config", vd_home_path(&cluster->home, "resolver.conf"),
 		"--node", child->name, NULL };
-	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int out = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	pid_t pid = -1;
-	if (in < 0 || out < 0)
-		vd_error_set(error, VD_CODE_IO_ERROR, "cannot write %s: %s", path, strerror(errno));
-	else
-		pid = vd_process_spawn(&(struct vd_spawn){ .argv = argv,
-								   .environment = cluster->environment,
-								   .input = in,
-								   .output = out,
-								   .death_signal = SIGKILL },
-			error);
-	if (in >= 0)
-		close(in);
-	if (out >= 0)
-		close(out);
-	return pid;
+	return vd_process_spawn(&(struct vd_spawn){ .argv = argv,
+								.environment = cluster->environment,
+								.log = vd_home_path(&cluster->home, log),
+								.death_signal = SIGKILL },
+		error);
 }
 
 static int start_child(struct vd_cluster *cluster, struct vd_child *child, struct vd_error *error)
@@ -217,7 +204,12 @@ bool vd_cluster_tend(struct vd_cluster *cluster, int64_t for_ms)
 	int64_t end = for_ms < 0 ? INT64_MAX : vd_clock_ms() + for_ms;
 	while (cluster->stop == 0) {
 		int64_t due = next_restart(cluster);
+		int64_t look = vd_clock_ms() + HOME_CHECK_MS;
+		due = due < look ? due : look;
 		cluster->stop = take_signal(cluster, due < end ? due : end);
+		cluster->lost = cluster->stop == 0 && vd_home_is_lost(&cluster->home);
+		if (cluster->lost)
+			cluster->stop = SIGTERM;
 		if (cluster->stop == 0)
 			restart_due(cluster);
 		if (vd_clock_ms() >= end)

@@ -31,7 +31,8 @@ struct vd_cluster {
 	char resolver[PATH_MAX];                            /* the program */
 	struct vd_child children[1 + VD_CLUSTER_NODES_MAX]; /* the first is PostgreSQL */
 	size_t count;
-	int stop; /* the signal that asks us to stop; 0: none */
+	int stop;  /* the signal that asks us to stop; 0: none */
+	bool lost; /* stopped because the home was removed */
 };
 
 VD_MUST_USE int vd_cluster_init(struct vd_cluster *cluster, const char *schema, struct vd_error *error);
@@ -45,7 +46,8 @@ VD_MUST_USE int vd_cluster_start_server(
 	struct vd_cluster *cluster, int64_t timeout_ms, struct vd_error *error);
 VD_MUST_USE int vd_cluster_start_resolvers(struct vd_cluster *cluster, size_t nodes, struct vd_error *error);
 
-/* Looks after the children for so long (negative: for ever), or until asked to stop. True: go on. */
+/* Looks after the children for so long (negative: for ever), or until asked to stop, or until the home is removed. True: go
+ * on. */
 VD_MUST_USE bool vd_cluster_tend(struct vd_cluster *cluster, int64_t for_ms);
 
 /* A child that ended several times in a row without having lived; NULL: none. For the start, which then fails. */

@@ -20,7 +20,8 @@ static void hand_down(int number)
 		kill((pid_t)background, number);
 }
 
-/* The foreground: prints what comes; if nothing came, the background says by its end why. */
+/* The foreground: prints what comes; if nothing came, the background says by its end why. What cannot be printed was in
+ * vain: the background is stopped. */
 static int follow(pid_t pid, int output)
 {
 	struct sigaction action = { .sa_handler = hand_down };
@@ -30,6 +31,7 @@ static int follow(pid_t pid, int output)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	bool started = false;
+	bool printed = true;
 	for (;;) {
 		ssize_t got = read(output, text, sizeof text);
 		if (got < 0 && errno == EINTR)
@@ -37,14 +39,18 @@ static int follow(pid_t pid, int output)
 		if (got <= 0)
 			break;
 		started = true;
-		fwrite(text, 1, (size_t)got, stdout);
+		printed = fwrite(text, 1, (size_t)got, stdout) == (size_t)got && fflush(stdout) == 0 && printed;
 	}
-	if (started)
+	if (started && printed)
 		return VD_EXIT_DONE;
+	if (started) { /* nobody would know of it */
+		(void)vd_cli_output_failed();
+		kill(pid, SIGTERM);
+	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return VD_EXIT_WRONG;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : VD_EXIT_WRONG;
+	return !started && WIFEXITED(status) ? WEXITSTATUS(status) : VD_EXIT_WRONG;
 }
 
 bool vd_detach_begin(int *exit_code)

@@ -10,7 +10,6 @@
 #include <ftw.h>
 #include <grp.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,8 @@
 #include <unistd.h>
 
 #define LOCK_FILE "up.pid"
+/* PostgreSQL's own paths end at 1,024 bytes. */
+#define HOME_PATH_MAX 900
 /* What sun_path holds, less the name of PostgreSQL's socket. */
 #define SOCKET_PATH_MAX (107 - (int)sizeof("/.s.PGSQL.65535"))
 
@@ -111,8 +112,24 @@ static int check_reach(const struct vd_home *home, struct vd_error *error)
 
 /* ---- the folder ---- */
 
+static int check_path(const char *path, struct vd_error *error)
+{
+	for (const char *at = path; *at != '\0'; at++)
+		if ((unsigned char)*at < ' ' || *at == 127)
+			return vd_error_set(error, VD_CODE_PLATFORM_ERROR,
+				"the folder's name has control characters, which PostgreSQL does not take");
+	if (strlen(path) <= HOME_PATH_MAX)
+		return 0;
+	vd_error_set(error, VD_CODE_PLATFORM_ERROR, "the folder's path has %zu bytes, PostgreSQL takes about %d",
+		strlen(path), HOME_PATH_MAX);
+	vd_error_hint(error, "choose another --dir, with a shorter path");
+	return error->code;
+}
+
 static int resolve_path(struct vd_home *home, const char *dir, struct vd_error *error)
 {
+	if (check_path(dir, error) != 0)
+		return error->code;
 	home->made = mkdir(dir, 0711) == 0;
 	if (home->made)
 		(void)chmod(dir, 0711); /* PostgreSQL's user passes through; what is secret has its own mode */
@@ -123,7 +140,7 @@ static int resolve_path(struct vd_home *home, const char *dir, struct vd_error *
 	struct stat info;
 	if (stat(home->path, &info) != 0 || !S_ISDIR(info.st_mode))
 		return vd_error_set(error, VD_CODE_IO_ERROR, "%s is not a folder", dir);
-	return 0;
+	return check_path(home->path, error);
 }
 
 static int check_ours(const struct vd_home *home, struct vd_error *error)
@@ -138,7 +155,8 @@ static int check_ours(const struct vd_home *home, struct vd_error *error)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			empty = false;
 	closedir(folder);
-	if (empty)
+	/* Another one may have begun a cluster here while we looked. */
+	if (empty || access(vd_home_path(home, LOCK_FILE), F_OK) == 0)
 		return 0;
 	vd_error_set(
 		error, VD_CODE_PLATFORM_ERROR, "%s is not empty, and no cluster of Verdict lives there", home->path);
@@ -148,37 +166,52 @@ static int check_ours(const struct vd_home *home, struct vd_error *error)
 
 static int in_use(const struct vd_home *home, pid_t pid, struct vd_error *error)
 {
+	if (pid <= 0)
+		return vd_error_set(
+			error, VD_CODE_PLATFORM_ERROR, "%s is in use by a process of another container", home->path);
 	vd_error_set(error, VD_CODE_PLATFORM_ERROR, "%s is in use by process %d", home->path, (int)pid);
 	vd_error_hint(error, "verdict down --dir %s stops it", home->path);
 	return error->code;
 }
 
-/* An orphan: we were killed, PostgreSQL lives on. */
+/* An orphan: we were killed, PostgreSQL lives on. A number in a file may be anybody's by now, also another PostgreSQL's; this
+ * one works in our data folder. */
 static pid_t orphan(const struct vd_home *home)
 {
 	pid_t pid = vd_home_read_pid(home, "data/postmaster.pid");
 	char name[64];
-	char program[32] = "";
-	snprintf(name, sizeof name, "/proc/%d/comm", (int)pid);
-	FILE *file = pid > 0 && kill(pid, 0) == 0 ? fopen(name, "re") : NULL;
-	if (file == NULL)
+	struct stat works_in;
+	struct stat data;
+	snprintf(name, sizeof name, "/proc/%d/cwd", (int)pid);
+	bool ours = pid > 0 && stat(name, &works_in) == 0 && stat(vd_home_path(home, "data"), &data) == 0 &&
+				works_in.st_dev == data.st_dev && works_in.st_ino == data.st_ino;
+	return ours ? pid : 0;
+}
+
+/* Who holds the lock, as the kernel knows it: what the file says is there a moment later, and stays when that process is killed.
+ * 0: nobody; -1: somebody whose number means nothing here. */
+static pid_t locked_by(int fd)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	if (fcntl(fd, F_GETLK, &whole) != 0 || whole.l_type == F_UNLCK)
 		return 0;
-	if (fgets(program, sizeof program, file) == NULL)
-		program[0] = '\0';
-	fclose(file);
-	return strncmp(program, "postgres", 8) == 0 ? pid : 0;
+	return whole.l_pid > 0 ? whole.l_pid : -1;
 }
 
 static int lock(struct vd_home *home, struct vd_error *error)
 {
 	char number[16];
 	const char *path = vd_home_path(home, LOCK_FILE);
-	home->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (home->lock < 0)
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0)
 		return io_error(error, "write", path);
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	if (fcntl(home->lock, F_OFD_SETLK, &whole) != 0)
-		return in_use(home, vd_home_read_pid(home, LOCK_FILE), error);
+	if (fcntl(fd, F_SETLK, &whole) != 0) {
+		(void)in_use(home, locked_by(fd), error);
+		close(fd);
+		return error->code;
+	}
+	home->lock = fd;
 	pid_t left = orphan(home);
 	if (left != 0)
 		return in_use(home, left, error);
@@ -193,6 +226,8 @@ static int make_temporary(struct vd_home *home, struct vd_error *error)
 	const char *base = getenv("TMPDIR");
 	char path[PATH_MAX];
 	snprintf(path, sizeof path, "%s/verdict-XXXXXX", base == NULL || base[0] == '\0' ? "/tmp" : base);
+	if (check_path(path, error) != 0)
+		return error->code;
 	if (mkdtemp(path) == NULL)
 		return io_error(error, "make", path);
 	home->temporary = true;
@@ -205,7 +240,7 @@ static int make_temporary(struct vd_home *home, struct vd_error *error)
 static int make_socket_folder(struct vd_home *home, struct vd_error *error)
 {
 	snprintf(home->socket, sizeof home->socket, "%.4080s/socket", home->path);
-	if (strlen(home->socket) > SOCKET_PATH_MAX) {
+	if (strlen(home->socket) > SOCKET_PATH_MAX || strpbrk(home->socket, ",\"") != NULL) {
 		strcpy(home->socket, "/tmp/verdict-XXXXXX");
 		if (mkdtemp(home->socket) == NULL)
 			return io_error(error, "make", home->socket);
@@ -237,6 +272,17 @@ static int remove_entry(const char *path, const struct stat *info, int type, str
 	return remove(path);
 }
 
+void vd_home_remove_tree(const char *path)
+{
+	(void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+bool vd_home_is_lost(const struct vd_home *home)
+{
+	struct stat lock;
+	return home->lock >= 0 && fstat(home->lock, &lock) == 0 && lock.st_nlink == 0;
+}
+
 int vd_home_open(struct vd_home *home, const char *dir, struct vd_error *error)
 {
 	*home = (struct vd_home){ .lock = -1 };
@@ -263,8 +309,10 @@ void vd_home_close(struct vd_home *home)
 	if (home->socket[0] != '\0' && strncmp(home->socket, home->path, strlen(home->path)) != 0)
 		(void)rmdir(home->socket);
 	bool useless = home->made && access(vd_home_path(home, "data"), F_OK) != 0;
-	if ((home->temporary || useless) && home->path[0] != '\0')
-		(void)nftw(home->path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	if (home->lock < 0 && (home->made || home->temporary))
+		(void)rmdir(home->path); /* unless somebody else has begun to use it */
+	else if (home->lock >= 0 && (home->temporary || useless) && !vd_home_is_lost(home))
+		vd_home_remove_tree(home->path);
 	if (home->lock >= 0)
 		close(home->lock);
 	home->lock = -1;
@@ -301,6 +349,8 @@ int vd_home_write_secrets(const struct vd_home *home, struct vd_error *error)
 void vd_home_write_pid(const struct vd_home *home, const char *name, pid_t pid)
 {
 	const char *path = vd_home_path(home, name);
+	if (vd_home_is_lost(home))
+		return;
 	FILE *file = pid == 0 ? NULL : fopen(path, "we");
 	if (file == NULL) {
 		(void)unlink(path);
@@ -335,9 +385,10 @@ int vd_home_look(const char *dir, pid_t *pid, bool *supervised, struct vd_error 
 	}
 	if (fd < 0)
 		return io_error(error, "read", vd_home_path(&home, LOCK_FILE));
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	*supervised = fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
-	*pid = *supervised ? vd_home_read_pid(&home, LOCK_FILE) : orphan(&home);
+	*pid = locked_by(fd);
+	*supervised = *pid != 0;
 	close(fd);
-	return 0;
+	if (*pid == 0)
+		*pid = orphan(&home);
+	return *pid >= 0 ? 0 : in_use(&home, *pid, error);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* home.h: the folder in which `verdict up` keeps a private cluster.
  *
- *     up.pid                    locked while a `verdict up` runs here; its process id
+ *     up.pid                    locked while a `verdict up` runs here; its process id, for people
  *     secrets                   port and passwords, for us alone
  *     dsn                       the line that `up` prints, for us alone
  *     data/ socket/             PostgreSQL's
@@ -25,7 +25,7 @@ struct vd_home {
 	/* Who runs PostgreSQL; other: not we ourselves. */
 	struct vd_account account;
 	bool other;
-	/* Where the socket is; for a long path not in the home. */
+	/* Where the socket is; not in the home if its path is too long, or has what divides a list. */
 	char socket[PATH_MAX];
 	/* Of the secrets file; 0 and "" until they are made. */
 	int port;
@@ -42,6 +42,12 @@ VD_MUST_USE int vd_home_open(struct vd_home *home, const char *dir, struct vd_er
 /* Unlocks. A temporary one is removed with all that is in it, and so is one that we made and that never came to hold data:
  * what could not be used is left as it was found. */
 void vd_home_close(struct vd_home *home);
+
+/* Somebody has removed the folder beneath us. What is at its path now is not ours to touch. */
+bool vd_home_is_lost(const struct vd_home *home);
+
+/* Removes a folder and all that is in it, as far as we may. */
+void vd_home_remove_tree(const char *path);
 
 /* Writes a file whole or not at all. owner: for PostgreSQL, else ours. */
 VD_MUST_USE int vd_home_write(const struct vd_home *home, const char *name, bool for_postgres,

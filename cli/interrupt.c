@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* interrupt.c: Ctrl-C as an event. SIGINT and SIGTERM are blocked everywhere and taken by a thread that does nothing else, so
- * no handler ever runs in the middle of something, and what it calls may take locks. */
+ * no handler ever runs in the middle of something, and what it calls may take locks. Who asks again ends the process at once:
+ * a database that does not answer can hold up what the first one began. */
 #include "cli/cli.h"
+
+#include "common/base/clock.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* A terminal and the shell or the wrapper beneath it may both hand on one Ctrl-C. */
+#define SAME_MS 200
 
 static struct {
 	pthread_mutex_t lock;
@@ -21,16 +29,27 @@ static void watched(sigset_t *set)
 	sigaddset(set, SIGTERM);
 }
 
+static void end_at_once(void)
+{
+	fprintf(
+		stderr, "%s: ended at once; what was in flight may or may not have been committed\n", vd_cli_name());
+	_exit(VD_EXIT_INTERRUPTED);
+}
+
 static void *wait_for_signals(void *unused)
 {
 	(void)unused;
 	sigset_t set;
+	int64_t first_ms = 0;
 	watched(&set);
 	for (;;) {
 		int number;
 		if (sigwait(&set, &number) != 0)
 			continue;
+		if (vd_interrupted() && vd_clock_ms() - first_ms >= SAME_MS)
+			end_at_once();
 		pthread_mutex_lock(&state.lock);
+		first_ms = vd_interrupted() ? first_ms : vd_clock_ms();
 		atomic_store(&state.number, number);
 		if (state.callback != NULL)
 			state.callback(state.arg);

@@ -2,6 +2,7 @@
 /* main.c: the program `verdict`: finds the verb in the table and runs it. */
 #include "cli/cli.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,9 +58,19 @@ static int unknown(const char *name)
 	return vd_cli_fail(&error);
 }
 
-int main(int argc, char **argv)
+/* A standard descriptor that is closed would be given to the next thing opened, such as a connection, into which results would
+ * then be printed. One that can only be used the other way fails as a closed one does. */
+static bool open_standard_descriptors(void)
 {
-	signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of the write, told like any other */
+	static const int useless[] = { O_WRONLY, O_RDONLY, O_RDONLY };
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", useless[fd]) != fd)
+			return false;
+	return true;
+}
+
+static int run(int argc, char **argv)
+{
 	if (argc < 2)
 		return vd_cli_wrong("verdict --help lists all verbs", "a verb is missing");
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
@@ -73,9 +84,16 @@ int main(int argc, char **argv)
 	const struct vd_verb *verb = verb_of(argv[1]);
 	if (verb == NULL)
 		return unknown(argv[1]);
-	int code = verb->run(argc - 1, argv + 1);
+	return verb->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	if (!open_standard_descriptors())
+		return VD_EXIT_WRONG;
+	signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of the write, told like any other */
+	int code = run(argc, argv);
 	/* What was printed must have arrived: a full disk or a closed pipe is not "done". */
-	if (fflush(stdout) != 0 && code == VD_EXIT_DONE)
-		return vd_cli_wrong("is the disk full, or the reader gone?", "standard output cannot be written");
-	return code;
+	bool printed = fflush(stdout) == 0 && ferror(stdout) == 0;
+	return printed || code == VD_EXIT_WRONG || code == VD_EXIT_INTERRUPTED ? code : vd_cli_output_failed();
 }

@@ -25,15 +25,14 @@ static bool become(const struct vd_account *account)
 }
 
 /* In the child; returns only if something failed, errno says what. */
-static void enter(const struct vd_spawn *spawn, pid_t parent)
+static void enter(const struct vd_spawn *spawn, int input, int output, pid_t parent)
 {
 	sigset_t none;
 	sigemptyset(&none);
 	signal(SIGPIPE, SIG_DFL);
 	if (sigprocmask(SIG_SETMASK, &none, NULL) != 0 || setpgid(0, 0) != 0)
 		return;
-	if (dup2(spawn->input, STDIN_FILENO) < 0 || dup2(spawn->output, STDOUT_FILENO) < 0 ||
-		dup2(spawn->output, STDERR_FILENO) < 0)
+	if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)
 		return;
 	umask(022);
 	/* Becoming another user forgets the death signal, so it comes after that. */
@@ -44,7 +43,7 @@ static void enter(const struct vd_spawn *spawn, pid_t parent)
 	execve(spawn->argv[0], (char *const *)spawn->argv, spawn->environment);
 }
 
-pid_t vd_process_spawn(const struct vd_spawn *spawn, struct vd_error *error)
+static pid_t spawn_with(const struct vd_spawn *spawn, int input, int output, struct vd_error *error)
 {
 	int report[2];
 	pid_t parent = getpid();
@@ -52,7 +51,7 @@ pid_t vd_process_spawn(const struct vd_spawn *spawn, struct vd_error *error)
 		goto failed;
 	pid_t pid = fork();
 	if (pid == 0) {
-		enter(spawn, parent);
+		enter(spawn, input, output, parent);
 		int why = errno;
 		(void)!write(report[1], &why, sizeof why);
 		_exit(127);
@@ -86,41 +85,37 @@ static int input_file(const char *input)
 	return fd;
 }
 
-int vd_process_run(const char *const *argv, char *const *environment, const struct vd_account *account,
-	const char *input, const char *log, struct vd_error *error)
+pid_t vd_process_spawn(const struct vd_spawn *spawn, struct vd_error *error)
 {
-	int status = -1;
-	int in = input_file(input);
-	int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	if (in >= 0 && out >= 0) {
-		pid_t pid = vd_process_spawn(&(struct vd_spawn){ .argv = argv,
-										 .environment = environment,
-										 .account = account,
-										 .input = in,
-										 .output = out,
-										 .death_signal = SIGTERM },
-			error);
-		while (pid >= 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-		if (pid < 0)
-			status = -2;
-	} else {
-		vd_error_set(error, VD_CODE_IO_ERROR, "cannot write %s: %s", log, strerror(errno));
-	}
-	if (in >= 0)
-		close(in);
-	if (out >= 0)
-		close(out);
+	pid_t pid = -1;
+	int input = input_file(spawn->input);
+	int output = open(spawn->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (input < 0 || output < 0)
+		vd_error_set(error, VD_CODE_IO_ERROR, "cannot write %s: %s", spawn->log, strerror(errno));
+	else
+		pid = spawn_with(spawn, input, output, error);
+	if (input >= 0)
+		close(input);
+	if (output >= 0)
+		close(output);
+	return pid;
+}
+
+int vd_process_run(const struct vd_spawn *spawn, struct vd_error *error)
+{
+	int status = 0;
+	char how[80];
+	char words[300];
+	const char *name = strrchr(spawn->argv[0], '/');
+	pid_t pid = vd_process_spawn(spawn, error);
+	if (pid < 0)
+		return error->code;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
 	if (status == 0)
 		return 0;
-	if (status > 0) {
-		char how[80];
-		char words[300];
-		const char *name = strrchr(argv[0], '/');
-		vd_error_set(error, VD_CODE_PLATFORM_ERROR, "%s %s: %s", name == NULL ? argv[0] : name + 1,
-			vd_process_describe(status, how, sizeof how), vd_process_last_words(log, words, sizeof words));
-	}
-	return error->code;
+	return vd_error_set(error, VD_CODE_PLATFORM_ERROR, "%s %s: %s", name == NULL ? spawn->argv[0] : name + 1,
+		vd_process_describe(status, how, sizeof how), vd_process_last_words(spawn->log, words, sizeof words));
 }
 
 const char *vd_process_describe(int status, char *to, size_t size)

@@ -23,18 +23,16 @@ struct vd_spawn {
 	const char *const *argv; /* argv[0] is a path */
 	char *const *environment;
 	const struct vd_account *account; /* NULL: as we are */
-	int input;                        /* descriptors, borrowed */
-	int output;                       /* also for standard error */
+	const char *input;                /* a text on its standard input; NULL: none */
+	const char *log;                  /* what it prints goes to the end of this file */
 	int death_signal;
 };
 
-/* The child's id; -1 with the reason, also if the program cannot be executed. */
+/* The child's id; -1 with the reason, also if the log cannot be written or the program not be executed. */
 VD_MUST_USE pid_t vd_process_spawn(const struct vd_spawn *spawn, struct vd_error *error);
 
-/* Runs it to its end, with `input` (may be NULL) on its standard input and its output at the end of the file `log`. 0, or a
- * code with the last line of the log. */
-VD_MUST_USE int vd_process_run(const char *const *argv, char *const *environment,
-	const struct vd_account *account, const char *input, const char *log, struct vd_error *error);
+/* Runs it to its end. 0, or a code with the last line of the log. */
+VD_MUST_USE int vd_process_run(const struct vd_spawn *spawn, struct vd_error *error);
 
 /* "ended with status 2", "was ended by signal 9 (Killed)" */
 const char *vd_process_describe(int status, char *to, size_t size);

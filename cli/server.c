@@ -8,8 +8,6 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,17 +18,9 @@
 
 /* ---- the data folder ---- */
 
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *place)
-{
-	(void)info;
-	(void)type;
-	(void)place;
-	return remove(path);
-}
-
 static int make_folder(const struct vd_home *home, const char *path, struct vd_error *error)
 {
-	(void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS); /* what a run that was cut off has left */
+	vd_home_remove_tree(path); /* what a run that was cut off has left */
 	if (mkdir(path, 0700) == 0 && (!home->other || chown(path, home->account.uid, home->account.gid) == 0))
 		return 0;
 	return vd_error_set(error, VD_CODE_IO_ERROR, "cannot make %s: %s", path, strerror(errno));
@@ -42,7 +32,6 @@ static int make_data(struct vd_server *server, struct vd_error *error)
 	char initdb[PATH_MAX + 16];
 	char postgres[PATH_MAX + 16];
 	char data[PATH_MAX + 16];
-	const char *log = vd_home_path(home, "postgres.log");
 	snprintf(initdb, sizeof initdb, "%s/initdb", server->bin);
 	snprintf(postgres, sizeof postgres, "%s/postgres", server->bin);
 	snprintf(data, sizeof data, "%s/data.new", home->path);
@@ -50,13 +39,18 @@ static int make_data(struct vd_server *server, struct vd_error *error)
 		VD_SERVER_ADMIN, "--auth-local=peer", "--auth-host=scram-sha-256", "--no-instructions", NULL };
 	const char *const create[] = { postgres, "--single", "-D", data, "-c", "exit_on_error=true", "template1",
 		NULL };
-	const struct vd_account *account = home->other ? &home->account : NULL;
+	struct vd_spawn spawn = { .argv = make,
+		.environment = server->environment,
+		.account = home->other ? &home->account : NULL,
+		.log = vd_home_path(home, "postgres.log"),
+		.death_signal = SIGTERM };
 	int code = make_folder(home, data, error);
 	if (code == 0)
-		code = vd_process_run(make, server->environment, account, NULL, log, error);
+		code = vd_process_run(&spawn, error);
+	spawn.argv = create;
+	spawn.input = "CREATE DATABASE " VD_SERVER_DATABASE "\n";
 	if (code == 0)
-		code = vd_process_run(
-			create, server->environment, account, "CREATE DATABASE " VD_SERVER_DATABASE "\n", log, error);
+		code = vd_process_run(&spawn, error);
 	if (code == 0 && rename(data, vd_home_path(home, "data")) != 0)
 		code = vd_error_set(error, VD_CODE_IO_ERROR, "cannot rename %s: %s", data, strerror(errno));
 	return code;
@@ -147,31 +141,18 @@ pid_t vd_server_start(struct vd_server *server, struct vd_error *error)
 	char program[PATH_MAX + 16];
 	char port[32];
 	char sockets[PATH_MAX + 32];
-	const char *log = vd_home_path(home, "postgres.log");
 	snprintf(program, sizeof program, "%s/postgres", server->bin);
 	snprintf(port, sizeof port, "port=%d", home->port);
 	snprintf(sockets, sizeof sockets, "unix_socket_directories=\"%s\"", home->socket);
 	const char *const argv[] = { program, "-D", vd_home_path(home, "data"), "-c",
 		"listen_addresses=127.0.0.1", "-c", port, "-c", sockets, "-c", "max_connections=300", "-c",
 		"logging_collector=off", "-c", "log_destination=stderr", "-c", "log_line_prefix=%m [%p] ", NULL };
-	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	pid_t pid = -1;
-	if (in < 0 || out < 0)
-		vd_error_set(error, VD_CODE_IO_ERROR, "cannot write %s: %s", log, strerror(errno));
-	else
-		pid = vd_process_spawn(&(struct vd_spawn){ .argv = argv,
-								   .environment = server->environment,
-								   .account = home->other ? &home->account : NULL,
-								   .input = in,
-								   .output = out,
-								   .death_signal = SIGINT },
-			error);
-	if (in >= 0)
-		close(in);
-	if (out >= 0)
-		close(out);
-	return pid;
+	return vd_process_spawn(&(struct vd_spawn){ .argv = argv,
+								.environment = server->environment,
+								.account = home->other ? &home->account : NULL,
+								.log = vd_home_path(home, "postgres.log"),
+								.death_signal = SIGINT },
+		error);
 }
 
 /* As pg_ctl does: the last line of postmaster.pid, which is this postmaster's. */

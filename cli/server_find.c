@@ -73,12 +73,13 @@ long vd_server_data_version(const struct vd_home *home)
 static int check_version(const struct vd_server *server, struct vd_error *error)
 {
 	long data = vd_server_data_version(server->home);
-	char command[PATH_MAX + 32];
 	char line[128];
 	if (data == 0)
 		return 0;
-	snprintf(command, sizeof command, "'%s/postgres' --version 2>&1", server->bin);
-	const char *digits = ask_program(command, line, sizeof line) ? strpbrk(line, "0123456789") : NULL;
+	/* A variable, for the folder may have any name. */
+	bool asked = setenv("VERDICT_PG_BIN", server->bin, 1) == 0 &&
+				 ask_program("\"$VERDICT_PG_BIN/postgres\" --version 2>&1", line, sizeof line);
+	const char *digits = asked ? strpbrk(line, "0123456789") : NULL;
 	long ours = digits == NULL ? 0 : strtol(digits, NULL, 10);
 	if (ours == data)
 		return 0;

@@ -73,6 +73,7 @@ bool submit_wants_input(struct submit *submit);
 bool submit_is_dealt(const struct submit *submit);
 void submit_send(struct peer *peer);
 void submit_receive(struct submit *submit, struct peer *peer);
+void submit_give_up_starting(const struct submit *submit);
 void submit_close_input(struct peer *peer);
 void submit_output_failed(struct submit *submit);
 

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,6 +76,14 @@ void submit_send(struct peer *peer)
 	}
 }
 
+/* One that still waits for the database has nothing to finish. */
+void submit_give_up_starting(const struct submit *submit)
+{
+	for (size_t i = 0; i < submit->peer_count; i++)
+		if (!submit->peers[i].ready && submit->peers[i].output >= 0)
+			kill(submit->peers[i].pid, SIGKILL);
+}
+
 void submit_close_input(struct peer *peer)
 {
 	if (peer->input >= 0)
@@ -123,6 +133,7 @@ static void peer_ended(struct submit *submit, struct peer *peer)
 			"a worker process has ended with %zu line%s unanswered", peer->open, peer->open == 1 ? "" : "s");
 		submit->failed = true;
 	} else if (!submit_is_dealt(submit)) {
+		vd_cli_wrong(NULL, "a worker process has ended");
 		submit->failed = true;
 	}
 }
@@ -151,8 +162,11 @@ void submit_receive(struct submit *submit, struct peer *peer)
 
 /* ---- workers ---- */
 
-static void become_worker(struct submit *submit, int input, int output)
+static void become_worker(struct submit *submit, pid_t parent, int input, int output)
 {
+	/* Nobody would read its verdicts. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+		_exit(VD_EXIT_WRONG);
 	/* What the others' ends have open here would keep them from seeing the end. */
 	for (size_t i = 0; i < submit->peer_count; i++) {
 		close(submit->peers[i].input);
@@ -173,11 +187,12 @@ bool submit_start_peer(struct submit *submit)
 		close(in[1]);
 		return false;
 	}
+	pid_t parent = getpid();
 	peer->pid = fork();
 	if (peer->pid == 0) {
 		close(in[1]);
 		close(out[0]);
-		become_worker(submit, in[0], out[1]);
+		become_worker(submit, parent, in[0], out[1]);
 	}
 	close(in[0]);
 	close(out[1]);
@@ -191,6 +206,6 @@ bool submit_start_peer(struct submit *submit)
 void submit_output_failed(struct submit *submit)
 {
 	if (!submit->failed)
-		vd_cli_wrong("is the disk full, or the reader gone?", "standard output cannot be written");
+		vd_cli_output_failed();
 	submit->failed = true;
 }

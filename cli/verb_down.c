@@ -39,8 +39,9 @@ static int down(const struct down_settings *given)
 	bool supervised;
 	int64_t end = vd_clock_ms() + given->timeout_ms;
 	for (;;) {
+		/* A temporary folder is removed when all has stopped. */
 		if (vd_home_look(given->dir, &pid, &supervised, &error) != 0)
-			return vd_cli_fail(&error);
+			return asked != 0 ? VD_EXIT_DONE : vd_cli_fail(&error);
 		if (pid == 0)
 			return VD_EXIT_DONE;
 		/* Once each: the process that supervises, or, if that was killed, PostgreSQL itself, which SIGINT stops fast. */

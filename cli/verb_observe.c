@@ -149,7 +149,7 @@ static int observe(const struct observe_settings *given)
 	if (code != 0)
 		return vd_cli_fail_admin(&error);
 	if (observer.failed)
-		return vd_cli_wrong("is the disk full, or the reader gone?", "standard output cannot be written");
+		return vd_cli_output_failed();
 	return VD_EXIT_DONE;
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define HISTORY_LINES 1000
@@ -71,7 +72,7 @@ static bool line_is(const char *line, const char *word)
 }
 
 /* False: the end. */
-static bool run_line(struct shell *shell, const char *line)
+static bool run_line(struct shell *shell, const char *line, size_t size)
 {
 	struct vd_script script;
 	struct vd_error error = { 0 };
@@ -83,7 +84,7 @@ static bool run_line(struct shell *shell, const char *line)
 		return true;
 	}
 	enum vd_script_form form = shell->session.begun ? VD_SCRIPT_LINE_IN_OPEN : VD_SCRIPT_LINE;
-	size_t size = strcspn(line, "\n");
+	size -= size > 0 && line[size - 1] == '\n' ? 1 : 0;
 	if (vd_script_parse(&script, vd_bytes_of(line, size), form, &error) != 0)
 		code = vd_cli_fail(&error);
 	else
@@ -136,18 +137,37 @@ static void save_history(struct shell *shell)
 	free(shell->history_file);
 }
 
+static struct termios terminal; /* as it was found */
+
+/* While a line is typed Ctrl-C is a key; who asks us to end from elsewhere finds the terminal as it was. */
+static void leave_terminal(void *unused)
+{
+	(void)unused;
+	if (vd_interrupt_signal() != SIGTERM)
+		return;
+	(void)tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+	_exit(VD_EXIT_INTERRUPTED);
+}
+
+static const char *edit_line(struct shell *shell)
+{
+	int count;
+	vd_interrupt_set(leave_terminal, NULL);
+	const char *line = el_gets(shell->edit, &count);
+	vd_interrupt_set(NULL, NULL);
+	vd_interrupt_clear();
+	return count > 0 ? line : NULL;
+}
+
 static void edit_lines(struct shell *shell)
 {
 	HistEvent event;
-	int count;
-	for (const char *line; (line = el_gets(shell->edit, &count)) != NULL && count > 0;) {
+	for (const char *line; (line = edit_line(shell)) != NULL;) {
 		if (line[strspn(line, " \t\n")] == '\0')
 			continue;
 		if (shell->history != NULL)
 			history(shell->history, &event, H_ENTER, line);
-		bool go_on = run_line(shell, line);
-		vd_interrupt_clear();
-		if (!go_on)
+		if (!run_line(shell, line, strlen(line)))
 			return;
 	}
 	fputc('\n', stdout);
@@ -155,7 +175,8 @@ static void edit_lines(struct shell *shell)
 
 static int interactive(struct shell *shell, const struct shell_settings *given)
 {
-	shell->edit = el_init("verdict", stdin, stdout, stderr);
+	if (tcgetattr(STDIN_FILENO, &terminal) == 0)
+		shell->edit = el_init("verdict", stdin, stdout, stderr);
 	if (shell->edit == NULL)
 		return vd_cli_wrong("without a terminal it reads plain lines", "the terminal cannot be used");
 	current = shell;
@@ -183,22 +204,25 @@ static void leave(void *unused)
 	_exit(VD_EXIT_INTERRUPTED);
 }
 
-static bool read_line(char **line, size_t *capacity)
+static ssize_t read_line(char **line, size_t *capacity)
 {
 	vd_interrupt_set(leave, NULL);
-	bool got = getline(line, capacity, stdin) >= 0;
+	ssize_t size = getline(line, capacity, stdin);
 	vd_interrupt_set(NULL, NULL);
-	return got;
+	return size;
 }
 
 static int plain(struct shell *shell)
 {
 	char *line = NULL;
 	size_t capacity = 0;
-	while (read_line(&line, &capacity))
-		if (!run_line(shell, line))
+	ssize_t size;
+	while ((size = read_line(&line, &capacity)) >= 0)
+		if (!run_line(shell, line, (size_t)size))
 			break;
 	free(line);
+	if (size < 0 && ferror(stdin) != 0)
+		return vd_cli_wrong(NULL, "cannot read standard input: %s", strerror(errno));
 	return vd_interrupted() ? VD_EXIT_INTERRUPTED : shell->worst;
 }
 

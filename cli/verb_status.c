@@ -156,7 +156,7 @@ static int show(struct watch *watch, const struct status_settings *given)
 		return vd_cli_fail_admin(&error);
 	bool printed = given->json ? print_json(given->schema, &status) : print_text(given->schema, &status);
 	if (!printed) {
-		vd_cli_wrong("is the disk full, or the reader gone?", "standard output cannot be written");
+		vd_cli_output_failed();
 		exit(VD_EXIT_WRONG); /* watching on makes no sense */
 	}
 	return status.serves ? VD_EXIT_DONE : VD_EXIT_FAILED;

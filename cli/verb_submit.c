@@ -103,6 +103,8 @@ static int run_all(struct submit *submit)
 	vd_interrupt_set(interrupt, submit);
 	submit->began_ms = vd_clock_ms();
 	while (any_peer(submit)) {
+		if (vd_interrupted())
+			submit_give_up_starting(submit);
 		submit_deal(submit);
 		turn(submit);
 		submit_show_progress(submit);
@@ -115,6 +117,13 @@ static int run_all(struct submit *submit)
 	if (submit->failed || submit->malformed > 0)
 		return VD_EXIT_WRONG;
 	return submit->counts[VD_KIND_COMMITTED] == submit_answered(submit) ? VD_EXIT_DONE : VD_EXIT_FAILED;
+}
+
+/* Until there are workers nothing is under way. */
+static void leave(int number)
+{
+	(void)number;
+	_exit(VD_EXIT_INTERRUPTED);
 }
 
 static int submit(const struct submit_settings *given, const char *name)
@@ -130,6 +139,8 @@ static int submit(const struct submit_settings *given, const char *name)
 	submit.progress_ms = isatty(STDERR_FILENO) ? 0 : -1;
 	if (!submit_open_input(&submit, name))
 		return VD_EXIT_WRONG;
+	signal(SIGINT, leave);
+	signal(SIGTERM, leave);
 	int code = vd_cli_check(given->dsn, given->schema);
 	if (code != VD_EXIT_DONE)
 		return code;

@@ -207,7 +207,10 @@ static int up(const struct up_settings *given)
 		&(struct vd_log_options){ .level = VD_LOG_WARNING, .fd = STDERR_FILENO, .program = "verdict up" });
 	while (code == 0 && vd_cluster_tend(&up.cluster, -1))
 		;
-	int asked = up.cluster.stop;
+	if (up.cluster.lost)
+		vd_error_set(
+			&up.error, VD_ERROR_PLATFORM, "%s was removed, so the cluster ends", up.cluster.home.path);
+	int asked = up.cluster.lost ? 0 : up.cluster.stop;
 	if (asked == 0)
 		(void)vd_cli_fail(&up.error); /* told before the logs of a temporary home are gone */
 	vd_cluster_stop(&up.cluster);

@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import subprocess
+import termios
 import threading
 import time
 
@@ -158,6 +159,30 @@ def test_ctrl_c_gives_up_what_is_in_flight(program, database):
     assert database.execute("SELECT count(*) FROM commit_requests") == [(0,)]
 
 
+def test_who_asks_again_is_heard_at_once(program, database):
+    """Giving up takes the database's word, which somebody holds up here; a second Ctrl-C does not wait for it."""
+    process = subprocess.Popen([program("cli/verdict"), "exec", "set a 1"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, env=environment(VERDICT_DSN=database.dsn()))
+    with database.connect(autocommit=False) as connection:
+        while database.execute("SELECT count(*) FROM commit_requests") == [(0,)]:
+            assert process.poll() is None
+            time.sleep(0.02)
+        connection.execute("SELECT * FROM verdict.watermark FOR UPDATE")
+        process.send_signal(signal.SIGINT)
+        while database.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == [(0,)]:
+            assert process.poll() is None
+            time.sleep(0.02)
+        time.sleep(0.3)  # what comes at once behind the first is the same Ctrl-C
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and out == "" and "may or may not have been committed" in err, (out, err)
+
+
+def test_options_are_taken_whole_or_not_at_all(verdict, database):
+    for words in ("timeout\\x00x 5000", 'timeout "5000\\x00"', f'timeout "5000{" " * 70}x"', 'timeout ""', "nonsense", f"{'n' * 70} 1"):
+        verdict("exec", f"option {words}", dsn=database.dsn()).wrong("^verdict exec: option ")
+
+
 # ---- shell ----
 
 def test_shell_without_a_terminal(verdict, cluster, run):
@@ -168,6 +193,8 @@ def test_shell_without_a_terminal(verdict, cluster, run):
     assert done.code == 2 and done.lines == ["s = 1", READ_ONLY] and "the key is missing" in done.stderr
     done = verdict("shell", dsn=cluster, stdin="set \\xff\\xff 1\nget s\n")
     assert done.code == 1 and done.lines[1] == "s = 1"
+    done = verdict("shell", dsn=cluster, stdin="set zero a\0b\nget zero").good()
+    assert done.lines[1] == "zero = a\\x00b"
     # A transaction that is still open at the end is dropped.
     verdict("shell", dsn=cluster, stdin="begin\nset dropped 1\n").good()
     assert run("get dropped")[0] == "dropped absent"
@@ -263,3 +290,16 @@ def test_ctrl_c_in_a_shell_gives_up_what_runs(program, database, tmp_path):
     shell.expect("\na absent\n")
     shell.type("quit\n")
     assert shell.end() == 0
+
+
+def test_a_shell_that_is_asked_to_end(program, cluster, tmp_path):
+    shell = Terminal(program, cluster, tmp_path)
+    before = termios.tcgetattr(shell.fd)
+    shell.expect("verdict> ")
+    shell.type("set half")
+    shell.expect("set half")
+    os.kill(shell.pid, signal.SIGTERM)
+    _, status = os.waitpid(shell.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert termios.tcgetattr(shell.fd) == before
+    os.close(shell.fd)

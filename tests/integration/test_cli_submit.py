@@ -5,11 +5,12 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import time
 
 import pytest
-from cli import cluster, environment, eventually, verdict  # noqa: F401 (fixtures)
+from cli import cluster, environment, eventually, lives, verdict  # noqa: F401 (fixtures)
 from resolver_world import World
 
 
@@ -150,6 +151,33 @@ def test_ctrl_c_finishes_what_is_in_flight(verdict, database, program, tmp_path)
     finally:
         process.kill()
         world.close()
+
+
+def test_ctrl_c_before_it_begins_and_twice(program, database):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        command = [program("cli/verdict"), "submit"]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment(
+            VERDICT_DSN=f"host=127.0.0.1 port={silent.getsockname()[1]}"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        connection, _ = silent.accept()
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20) == (b"", b"") and process.returncode == 130
+        connection.close()
+    # Nobody leads: the first waits for verdicts, the second does not.
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env=environment(VERDICT_DSN=database.dsn()))
+    process.stdin.write('{"ops":[["set","a","1"]]}\n')
+    process.stdin.flush()
+    eventually(lambda: database.execute("SELECT count(*) FROM commit_requests") == [(1,)], "a request")
+    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
+        worker = int(children.read().split()[0])
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)  # what comes at once behind the first is the same Ctrl-C
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and out == "" and "may or may not have been committed" in err, (out, err)
+    eventually(lambda: not lives(worker), "the worker ends with it")
 
 
 def test_out_of_time_without_a_leader(verdict, database):

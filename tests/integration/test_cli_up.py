@@ -3,9 +3,11 @@
 import os
 import pathlib
 import pwd
+import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
 
 import psycopg
@@ -207,3 +209,97 @@ def test_ctrl_c_while_it_starts(program, folder):
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130 and out == ""
     assert members(folder / "home") == {}
+
+
+def temporary_folders():
+    return set(pathlib.Path(tempfile.gettempdir()).glob("verdict-*"))
+
+
+def test_a_folder_of_any_name(up, verdict, folder):
+    """What divides a list for PostgreSQL or libpq, what a shell takes apart, and more than a socket's path may have."""
+    before = temporary_folders()
+    for name in ('a, "b" \'c\' $d\\', "long" * 30):
+        cluster = up("--dir", folder / name, "--nodes", 1)
+        verdict("exec", "set a 1", dsn=cluster.dsn).good()
+        assert cluster.stop() == 130
+    assert temporary_folders() == before
+
+
+def test_names_that_postgresql_does_not_take(verdict, folder):
+    verdict("up", "--dir", folder / "new\nline").wrong("control characters")
+    verdict("up", "--dir", "/".join([str(folder), *["long" * 60] * 4])).wrong("PostgreSQL takes about", "shorter path")
+    assert list(folder.iterdir()) == []
+
+
+def test_programs_in_a_folder_of_any_name(verdict, folder):
+    home, programs = folder / "home", folder / "it's \"here\""
+    (home / "data").mkdir(parents=True)
+    (home / "up.pid").touch()
+    (home / "data" / "PG_VERSION").write_text("15\n")
+    programs.mkdir()
+    for name in ("initdb", "postgres"):
+        (programs / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 99.1'\n")
+        (programs / name).chmod(0o755)
+    verdict("up", "--dir", home, "--pg-bin", programs).wrong("is of PostgreSQL 15, the programs in .* are of 99")
+
+
+def test_a_folder_that_is_removed_beneath_it(up, folder):
+    home = folder / "home"
+    cluster = up("--dir", home, "--nodes", 1)
+    processes = members(home)
+    while home.exists():  # PostgreSQL may write meanwhile
+        shutil.rmtree(home, ignore_errors=True)
+    _, err = cluster.process.communicate(timeout=90)
+    assert cluster.process.returncode == 2 and f"{home} was removed" in err, err
+    assert not any(lives(pid) for pid in processes.values()) and not home.exists()
+
+
+def test_down_of_a_temporary_one(up, verdict):
+    before = temporary_folders()
+    cluster = up("--nodes", 1)
+    home, = temporary_folders() - before
+    verdict("down", "--dir", home).good()
+    assert cluster.process.wait(20) == 0 and not home.exists()
+
+
+def test_what_cannot_be_told_is_not_begun(program, folder):
+    home = folder / "home"
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([program("cli/verdict"), "up", "--dir", home, "--nodes", "1", "--detach"], stdout=full, text=True,
+                              stderr=subprocess.PIPE, env=environment(), timeout=120, check=False)
+    assert done.returncode == 2 and "standard output cannot be written" in done.stderr
+    assert (home / "data").exists() and members(home) == {}
+
+
+def test_several_at_once_in_a_new_folder(program, folder):
+    home = folder / "home"
+    several = [subprocess.Popen([program("cli/verdict"), "up", "--dir", home, "--nodes", "1", "--detach"], text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) for _ in range(4)]
+    told = [process.communicate(timeout=120)[1] for process in several]
+    subprocess.run([program("cli/verdict"), "down", "--dir", home], timeout=120, check=True)
+    assert sorted(process.returncode for process in several) == [0, 2, 2, 2], told
+    assert all("is in use by process" in err for process, err in zip(several, told) if process.returncode), told
+
+
+def test_numbers_of_the_dead_are_nobodys(verdict, postgres, folder):
+    """A file's number may be another process by now. Who is asked to end is who holds the lock, or works in the data."""
+    home = folder / "home"
+    (home / "data").mkdir(parents=True)
+    stranger = subprocess.Popen(["sleep", "600"])
+    (home / "up.pid").write_text(f"{stranger.pid}\n")
+    lock = ("import fcntl, sys, time; file = open(sys.argv[1], 'r+'); fcntl.lockf(file, fcntl.LOCK_EX); print(flush=True); "
+            "time.sleep(600)")
+    holder = subprocess.Popen([sys.executable, "-c", lock, home / "up.pid"], stdout=subprocess.PIPE)
+    try:
+        holder.stdout.readline()
+        other = (pathlib.Path(postgres.data) / "postmaster.pid").read_text()
+        (home / "data" / "postmaster.pid").write_text(other)
+        verdict("up", "--dir", home).wrong(f"in use by process {holder.pid}$")
+        verdict("down", "--dir", home).good()
+        assert holder.wait(20) == -signal.SIGTERM
+        verdict("down", "--dir", home).good()
+        assert stranger.poll() is None and lives(int(other.split()[0]))
+    finally:
+        for process in (stranger, holder):
+            process.kill()
+            process.wait()

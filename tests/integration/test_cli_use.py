@@ -170,11 +170,32 @@ def test_observing_asks_the_leader_to_list_verdicts_and_comes_back(program, data
         assert process.returncode == 130
 
 
-def test_output_that_cannot_be_written(verdict, program, database):
+@pytest.mark.parametrize("command", [["--help"], ["--version"], ["exec", "--help"], ["status", "--json"], ["observe"],
+                                     ["migrate"], ["exec", "get a; get b"], ["exec", "set \\xff 1"], ["shell"]], ids=" ".join)
+def test_output_that_cannot_be_written(program, database, command):
     with open("/dev/full", "w", encoding="ascii") as full:
-        done = subprocess.run([program("cli/verdict"), "status", "--json"], stdout=full, stderr=subprocess.PIPE, text=True,
+        done = subprocess.run([program("cli/verdict"), *command], stdout=full, stderr=subprocess.PIPE, text=True, input="get a\n",
                               env=environment(VERDICT_DSN=database.dsn()), timeout=60, check=False)
-    assert done.returncode == 2 and "standard output cannot be written" in done.stderr
+    assert done.returncode == 2 and done.stderr.count("standard output cannot be written") == 1
+
+
+def test_closed_descriptors(program, database):
+    """They are errors, and never another file: results printed into a connection would be a disaster."""
+    def run(command, closed):
+        done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", program("cli/verdict"), *command], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, env=environment(VERDICT_DSN=database.dsn()), timeout=60, check=False)
+        return done.returncode, done.stdout, done.stderr
+    for command in (["exec", "-"], ["shell"], ["submit"]):
+        code, out, err = run(command, "<&-")
+        assert (code, out) == (2, "") and "cannot read standard input: Bad file descriptor" in err
+    read = "a absent\ncommitted version=-1 read-only\n"
+    assert run(["exec", "get a"], "<&-") == (0, read, "")
+    assert run(["exec", "get a"], "2>&-") == (0, read, "")
+    assert run(["exec", "gte a"], "2>&-") == (2, "", "")
+    for command in (["exec", "get a"], ["status"], ["--help"]):
+        code, out, err = run(command, ">&-")
+        assert (code, out) == (2, "") and "standard output cannot be written" in err
+    assert run(["exec", "get a"], "<&- >&- 2>&-") == (2, "", "")
 
 
 def test_a_server_that_swallows_everything(verdict):

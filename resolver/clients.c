@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clients.c: a hash of clients, each with a hash of its decided numbers.
  *
- * Numbers come mostly one after the other; multiplied by the golden ratio they spread evenly, so that probes are
- * short, and no stride that a client may choose makes them much longer. What was acknowledged is not taken out one
+ * Ids and numbers are chosen by whoever may write into the queue. So where they stand is drawn by lot: both hashes are
+ * keyed with what only this process knows, and nobody can choose them so that probes and chains become long. What was acknowledged is not taken out one
  * by one: it is left behind when the table is built anew, which happens at most once in as many learns as there are
  * live numbers.
  */
@@ -11,13 +11,14 @@
 #include "common/base/check.h"
 #include "common/base/codes.h"
 #include "common/base/endian.h"
+#include "common/base/random.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define ENTRY_BYTES   16 /* of outcomes.entries, and of outcomes.details */
 #define KNOWN_LEAST   16
 #define BUCKETS_LEAST 64
-#define GOLDEN        0x9E3779B97F4A7C15u
 
 static void *must_have(void *memory)
 {
@@ -26,17 +27,25 @@ static void *must_have(void *memory)
 	return memory;
 }
 
+/* The product of 128 bits, folded: each half is blinded by a key first (as in wyhash and ahash). */
+static uint64_t hash_of(const uint64_t key[2], uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)(a ^ key[0]) * (b ^ key[1]);
+	return (uint64_t)(product >> 64) ^ (uint64_t)product;
+}
+
 /* ---- Numbers of one client ---- */
 
-static uint32_t known_home(uint32_t capacity, uint64_t sequence)
+static uint32_t known_home(const struct vd_client *client, uint32_t capacity, uint64_t sequence)
 {
-	return (uint32_t)((sequence * GOLDEN) >> (64 - __builtin_ctz(capacity)));
+	return (uint32_t)hash_of(client->hash_key, sequence, 0) & (capacity - 1);
 }
 
 /* The slot of a number, or the free one where it belongs. */
-static struct vd_known *known_slot(struct vd_known *known, uint32_t capacity, uint64_t sequence)
+static struct vd_known *known_slot(
+	const struct vd_client *client, struct vd_known *known, uint32_t capacity, uint64_t sequence)
 {
-	uint32_t at = known_home(capacity, sequence);
+	uint32_t at = known_home(client, capacity, sequence);
 	while (known[at].sequence != 0 && known[at].sequence != sequence)
 		at = (at + 1) & (capacity - 1);
 	return &known[at];
@@ -56,7 +65,7 @@ static void known_rebuild(struct vd_clients *clients, struct vd_client *client)
 	struct vd_known *known = must_have(calloc(capacity, sizeof *known));
 	for (uint32_t i = 0; i < old_capacity; i++)
 		if (old[i].sequence > client->low_water)
-			*known_slot(known, capacity, old[i].sequence) = old[i];
+			*known_slot(client, known, capacity, old[i].sequence) = old[i];
 	free(old);
 	client->known = known;
 	client->known_capacity = capacity;
@@ -78,7 +87,7 @@ const struct vd_known *vd_client_known(const struct vd_client *client, uint64_t 
 {
 	if (client->known_used == 0 || sequence <= client->low_water)
 		return NULL;
-	const struct vd_known *known = known_slot(client->known, client->known_capacity, sequence);
+	const struct vd_known *known = known_slot(client, client->known, client->known_capacity, sequence);
 	return known->sequence == 0 ? NULL : known;
 }
 
@@ -87,7 +96,7 @@ void vd_client_learn(struct vd_clients *clients, struct vd_client *client, const
 	VD_ASSERT(known->sequence > client->low_water);
 	if (((uint64_t)client->known_used + 1) * 4 > (uint64_t)client->known_capacity * 3)
 		known_rebuild(clients, client);
-	struct vd_known *slot = known_slot(client->known, client->known_capacity, known->sequence);
+	struct vd_known *slot = known_slot(client, client->known, client->known_capacity, known->sequence);
 	VD_ASSERT(slot->sequence == 0);
 	*slot = *known;
 	client->known_used++;
@@ -99,14 +108,14 @@ void vd_client_unlearn(
 	(void)clients;
 	if (client->known_used == 0)
 		return;
-	struct vd_known *slot = known_slot(client->known, client->known_capacity, sequence);
+	struct vd_known *slot = known_slot(client, client->known, client->known_capacity, sequence);
 	if (slot->sequence == 0 || slot->version != version)
 		return;
 	/* What comes behind in the same run moves up, so that no probe ends too early (Knuth, 6.4 R). */
 	uint32_t mask = client->known_capacity - 1;
 	uint32_t hole = (uint32_t)(slot - client->known);
 	for (uint32_t at = (hole + 1) & mask; client->known[at].sequence != 0; at = (at + 1) & mask) {
-		uint32_t home = known_home(client->known_capacity, client->known[at].sequence);
+		uint32_t home = known_home(client, client->known_capacity, client->known[at].sequence);
 		if (((at - home) & mask) >= ((at - hole) & mask)) {
 			client->known[hole] = client->known[at];
 			hole = at;
@@ -129,8 +138,8 @@ bool vd_client_must_wait(struct vd_clients *clients, struct vd_client *client, u
 
 static size_t bucket_of(const struct vd_clients *clients, const struct vd_client_id *id)
 {
-	uint64_t hash = (vd_load_le64(id->bytes) ^ (vd_load_le64(id->bytes + 8) * GOLDEN)) * GOLDEN;
-	return (size_t)(hash >> 32) & (clients->bucket_count - 1);
+	uint64_t hash = hash_of(clients->hash_key, vd_load_le64(id->bytes), vd_load_le64(id->bytes + 8));
+	return (size_t)hash & (clients->bucket_count - 1);
 }
 
 void vd_clients_init(struct vd_clients *clients, size_t limit_bytes, uint32_t limit_known)
@@ -138,6 +147,7 @@ void vd_clients_init(struct vd_clients *clients, size_t limit_bytes, uint32_t li
 	*clients = (struct vd_clients){
 		.bucket_count = BUCKETS_LEAST, .limit_bytes = limit_bytes, .limit_known = limit_known
 	};
+	VD_ASSERT(vd_random_bytes(clients->hash_key, sizeof clients->hash_key));
 	clients->buckets = must_have(calloc(clients->bucket_count, sizeof(struct vd_client *)));
 	TAILQ_INIT(&clients->by_use);
 	TAILQ_INIT(&clients->by_unwritten);
@@ -210,6 +220,7 @@ struct vd_client *vd_clients_meet(struct vd_clients *clients, const struct vd_cl
 			buckets_double(clients);
 		client = must_have(calloc(1, sizeof *client));
 		client->id = *id;
+		memcpy(client->hash_key, clients->hash_key, sizeof client->hash_key);
 		client->state = VD_CLIENT_UNKNOWN;
 		struct vd_client **bucket = &clients->buckets[bucket_of(clients, id)];
 		client->next = *bucket;
@@ -317,7 +328,7 @@ bool vd_clients_load_outcome(struct vd_clients *clients, const struct vd_client_
 		uint64_t sequence = first + vd_load_be32(detail);
 		if (client->known_used == 0 || sequence <= client->low_water)
 			continue;
-		struct vd_known *known = known_slot(client->known, client->known_capacity, sequence);
+		struct vd_known *known = known_slot(client, client->known, client->known_capacity, sequence);
 		if (known->sequence == 0)
 			return false;
 		if (known->detail_version != 0)

@@ -14,7 +14,7 @@
  * An acknowledgement is believed as soon as it is seen, since it says only what the client has been told. It
  * is written to the database lazily (vd_clients_due).
  *
- * Pure but for malloc; death if there is no memory, which is safe behind the fence. One thread.
+ * Pure but for malloc and a random key; death if there is no memory, which is safe behind the fence. One thread.
  */
 #ifndef VD_RESOLVER_CLIENTS_H
 #define VD_RESOLVER_CLIENTS_H
@@ -59,6 +59,7 @@ struct vd_client {
 	uint64_t writing;           /* the same, if the batches under way commit */
 	int64_t unwritten_since_us; /* 0: all is written, or on its way */
 
+	uint64_t hash_key[2]; /* the table's */
 	/* open addressing; sequence 0 is free; numbers at or below the low-water are dead weight */
 	struct vd_known *known;
 	uint32_t known_capacity; /* 0 or a power of two */
@@ -79,6 +80,7 @@ struct vd_client {
 TAILQ_HEAD(vd_client_queue, vd_client);
 
 struct vd_clients {
+	uint64_t hash_key[2]; /* drawn by init; nothing but where an entry stands depends on it */
 	struct vd_client **buckets;
 	size_t bucket_count; /* a power of two */
 	size_t count;

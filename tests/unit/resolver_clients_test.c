@@ -370,6 +370,68 @@ static void test_many_clients(void **state)
 	assert_int_equal(clients.bytes, 0);
 }
 
+/* The number that undoes a multiplication by `odd`, modulo 2^64. */
+static uint64_t inverse_of(uint64_t odd)
+{
+	uint64_t inverse = odd;
+	for (unsigned i = 0; i < 6; i++)
+		inverse *= 2 - odd * inverse;
+	return inverse;
+}
+
+static uint32_t longest_run(const struct vd_client *client)
+{
+	uint32_t longest = 0;
+	uint32_t run = 0;
+	for (uint32_t i = 0; i < client->known_capacity * 2; i++) { /* twice round: a run may go over the end */
+		run = client->known[i & (client->known_capacity - 1)].sequence == 0 ? 0 : run + 1;
+		longest = run > longest ? run : longest;
+	}
+	return longest;
+}
+
+/* All of these would belong into one place if what they are multiplied by were known: the golden ratio, or nothing. */
+static void test_nobody_can_choose_numbers_that_meet(void **state)
+{
+	(void)state;
+	const uint64_t factors[] = { inverse_of(0x9E3779B97F4A7C15u), 1, (uint64_t)1 << 32, (uint64_t)1 << 48 };
+	for (unsigned f = 0; f < sizeof factors / sizeof *factors; f++) {
+		struct vd_client_id id = { { (uint8_t)f, 9 } };
+		struct vd_client *client = registered(&id, 5);
+		for (uint64_t i = 1; i <= 10000; i++)
+			if (vd_client_known(client, i * factors[f]) == NULL)
+				learn(client, i * factors[f], 100);
+		assert_in_range(longest_run(client), 1, 1000);
+	}
+}
+
+static void test_nobody_can_choose_ids_that_meet(void **state)
+{
+	(void)state;
+	const uint64_t factors[] = { inverse_of(0x9E3779B97F4A7C15u), (uint64_t)1 << 48 };
+	for (unsigned f = 0; f < sizeof factors / sizeof *factors; f++)
+		for (uint64_t i = 1; i <= 5000; i++) {
+			struct vd_client_id id = { { 0 } };
+			vd_store_le64(id.bytes, i * factors[f]);
+			vd_clients_meet(&clients, &id, 1);
+		}
+	for (size_t i = 0; i < clients.bucket_count; i++) {
+		unsigned length = 0;
+		for (const struct vd_client *client = clients.buckets[i]; client != NULL; client = client->next)
+			length++;
+		assert_in_range(length, 0, 20);
+	}
+}
+
+static void test_each_memory_has_a_key_of_its_own(void **state)
+{
+	(void)state;
+	struct vd_clients other;
+	vd_clients_init(&other, 1 << 20, 100);
+	assert_memory_not_equal(clients.hash_key, other.hash_key, sizeof other.hash_key);
+	vd_clients_fini(&other);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -395,6 +457,9 @@ int main(void)
 		TEST(test_idle_clients_are_dropped_but_not_pinned_ones),
 		TEST(test_over_the_limit_the_longest_idle_go_first),
 		TEST(test_many_clients),
+		TEST(test_nobody_can_choose_numbers_that_meet),
+		TEST(test_nobody_can_choose_ids_that_meet),
+		TEST(test_each_memory_has_a_key_of_its_own),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

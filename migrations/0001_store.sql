@@ -70,6 +70,10 @@ CREATE TABLE watermark (
 );
 INSERT INTO watermark VALUES (1000000000, '00000000-0000-0000-0000-000000000000');
 
+-- The line in front of the watermark's row, which whoever locks that row stands in first. Sharers of a row are let in past a
+-- writer who waits, for as long as they overlap; of a table they are not. No rows, and nobody but the functions has a right to it.
+CREATE TABLE gate ();
+
 -- Who may lead, until when (by this database's clock). One row.
 CREATE TABLE lease (
   one               boolean     PRIMARY KEY DEFAULT true CHECK (one),
@@ -112,8 +116,8 @@ BEGIN
   END IF;
 END $$;
 
--- For functions that a follower calls and that lock what an apply needs: nobody keeps such a lock by leaving a
--- transaction open (they are called outside any). The session is ended then.
+-- For functions that a follower calls and that lock rows: nobody keeps such a lock by leaving a transaction open (they are
+-- called outside any). The session is ended then. Who undoes this, or sleeps in the same statement, meets end_holders.
 CREATE FUNCTION insist_on_an_end() RETURNS void LANGUAGE plpgsql VOLATILE
 SET search_path FROM CURRENT AS $$
 BEGIN
@@ -221,6 +225,7 @@ END $$;
 -- Locks the current watermark row against an apply. The row may go away while this waits: look again.
 CREATE FUNCTION share_watermark() RETURNS void LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 BEGIN
+  LOCK TABLE gate IN SHARE MODE;
   LOOP
     PERFORM 1 FROM watermark w ORDER BY w.version DESC LIMIT 1 FOR SHARE;
     EXIT WHEN FOUND;
@@ -229,6 +234,9 @@ END $$;
 
 -- Gives up on one request: afterwards it is certainly not committed (code 1025), or its verdict is returned.
 -- The order of the statements is the rule: queue row, watermark, then what is known.
+-- Once in a transaction, and before anything that writes: else it would take a queue row behind the watermark, and an apply
+-- would dead-lock with it. Never in a prepared transaction, whose locks no session's end sets free.
+--   VD005 not so   VD006 the number is too far above the low-water: what a client gives up is bounded
 CREATE FUNCTION cancel(p_client uuid, p_generation bigint, p_sequence bigint) RETURNS answer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -237,12 +245,21 @@ BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'cancel needs READ COMMITTED' USING ERRCODE = 'VD005';
   END IF;
+  IF pg_current_xact_id_if_assigned() IS NOT NULL THEN
+    RAISE EXCEPTION 'cancel needs a transaction of its own' USING ERRCODE = 'VD005';
+  END IF;
+  IF current_setting('max_prepared_transactions') <> '0' THEN
+    PERFORM pg_export_snapshot(); -- PREPARE TRANSACTION refuses what has exported one
+  END IF;
   PERFORM insist_on_durability();
   PERFORM insist_on_an_end();
   DELETE FROM commit_requests WHERE client = p_client AND sequence = p_sequence AND generation = p_generation;
   PERFORM share_watermark();
   SELECT * INTO found_answer FROM answers(p_client, p_generation, ARRAY[p_sequence]);
   IF found_answer.state IN (0, 1) THEN
+    IF p_sequence - (SELECT c.low_water FROM clients c WHERE c.client = p_client) > 100000 THEN
+      RAISE EXCEPTION 'request % is too far above the last acknowledged one to be given up', p_sequence USING ERRCODE = 'VD006';
+    END IF;
     INSERT INTO tombstones VALUES (p_client, p_sequence);
     found_answer.state := 2;
     found_answer.code := 1025;
@@ -262,6 +279,7 @@ CREATE FUNCTION fence(p_term uuid, p_from bigint, p_to bigint, p_synchronous boo
                       p_generations bigint[], p_firsts bigint[], p_owners integer[], p_sequences bigint[])
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 BEGIN
+  LOCK TABLE gate IN ROW EXCLUSIVE MODE;
   DELETE FROM watermark WHERE version = p_from AND term = p_term;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'fenced: the watermark is not at version % of term %', p_from, p_term USING ERRCODE = 'VD001';
@@ -313,30 +331,76 @@ BEGIN
   DELETE FROM kv WHERE ctid = ANY (doomed);
 END $$;
 
--- Acknowledgements that came with requests, written in the apply transaction now and then.
+-- Acknowledgements that came with requests, written in the apply transaction now and then. A client whose row is locked (by
+-- a call of its own) is passed over: its next acknowledgement says the same and more.
 CREATE FUNCTION forget(p_clients uuid[], p_generations bigint[], p_low_waters bigint[])
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+DECLARE
+  told uuid[];
+  low_waters bigint[];
 BEGIN
+  SELECT array_agg(s.client), array_agg(s.low_water) INTO told, low_waters
+    FROM (SELECT c.client, e.low_water
+            FROM unnest(p_clients, p_generations, p_low_waters) e(client, generation, low_water)
+            JOIN clients c ON c.client = e.client AND c.generation = e.generation
+             FOR NO KEY UPDATE OF c SKIP LOCKED) s;
   UPDATE clients c SET low_water = greatest(c.low_water, e.low_water), seen_at = clock_timestamp()
-    FROM unnest(p_clients, p_generations, p_low_waters) e(client, generation, low_water)
-   WHERE c.client = e.client AND c.generation = e.generation;
-  DELETE FROM outcomes o USING unnest(p_clients, p_low_waters) e(client, low_water)
+    FROM unnest(told, low_waters) e(client, low_water) WHERE c.client = e.client;
+  DELETE FROM outcomes o USING unnest(told, low_waters) e(client, low_water)
    WHERE o.client = e.client AND o.last <= e.low_water;
-  DELETE FROM tombstones t USING unnest(p_clients, p_low_waters) e(client, low_water)
+  DELETE FROM tombstones t USING unnest(told, low_waters) e(client, low_water)
    WHERE t.client = e.client AND t.sequence <= e.low_water;
 END $$;
 
--- Registrations that nobody has used for p_age, under the lock that an apply's fence respects.
+-- Registrations that nobody has used for p_age, 1000 of them at most (call again), under the lock that an apply's fence
+-- respects; it is not held while they are looked for. One whose row is locked is in use.
 CREATE FUNCTION purge(p_age interval) RETURNS bigint LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
+  old  uuid[];
   gone uuid[];
 BEGIN
+  SELECT array_agg(s.client) INTO old
+    FROM (SELECT client FROM clients WHERE seen_at < clock_timestamp() - p_age LIMIT 1000) s;
+  IF old IS NULL THEN
+    RETURN 0;
+  END IF;
   PERFORM share_watermark();
-  WITH d AS (DELETE FROM clients WHERE seen_at < clock_timestamp() - p_age RETURNING client)
+  WITH d AS (DELETE FROM clients WHERE client IN
+               (SELECT client FROM clients WHERE client = ANY (old) AND seen_at < clock_timestamp() - p_age FOR UPDATE SKIP LOCKED)
+             RETURNING client)
   SELECT coalesce(array_agg(client), '{}') INTO gone FROM d;
   DELETE FROM outcomes WHERE client = ANY (gone);
   DELETE FROM tombstones WHERE client = ANY (gone);
   RETURN cardinality(gone);
+END $$;
+
+-- Ends the sessions that have kept what an apply, or the next leader, must write: the watermark (they hold the gate) or rows of
+-- clients, for longer than p_age. What a follower calls takes milliseconds (but for a standby's confirmation, which all wait for),
+-- but nothing else keeps a stranger from sleeping in the same statement. Told of are also those that were not ended: whoever may act as a resolver is not (a person repairs
+-- something, or it is a node), and without pg_signal_backend nobody is.
+CREATE FUNCTION end_holders(p_age interval, OUT pid integer, OUT account text, OUT held_ms bigint, OUT ended boolean)
+RETURNS SETOF record LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+DECLARE
+  is_resolver boolean;
+BEGIN
+  FOR pid, account, held_ms, is_resolver IN
+    SELECT DISTINCT a.pid, a.usename::text, (extract(epoch FROM clock_timestamp() - a.xact_start) * 1000)::bigint,
+           pg_has_role(a.usesysid, t.relowner, 'MEMBER')
+      FROM pg_class t
+      JOIN pg_locks l ON l.relation = t.oid AND l.granted
+       AND l.mode = CASE t.relname WHEN 'gate' THEN 'ShareLock' ELSE 'RowExclusiveLock' END
+      JOIN pg_stat_activity a ON a.pid = l.pid
+     WHERE t.oid IN ('gate'::regclass, 'clients'::regclass) AND a.datname = current_database()
+       AND a.xact_start < clock_timestamp() - p_age AND a.wait_event IS DISTINCT FROM 'SyncRep' AND a.pid <> ALL (SELECT unnest(pids) FROM lease)
+  LOOP
+    ended := false;
+    BEGIN
+      ended := NOT is_resolver AND pg_terminate_backend(pid);
+    EXCEPTION WHEN insufficient_privilege THEN
+      NULL;
+    END;
+    RETURN NEXT;
+  END LOOP;
 END $$;
 
 -- Takes office: epoch, term and watermark in one statement. Returns no row if the lease has moved since the
@@ -364,10 +428,12 @@ BEGIN
   EXCEPTION WHEN insufficient_privilege THEN
     NULL; -- then the time-outs of the old leader's session end its batch
   END;
+  PERFORM end_holders(interval '1 second');
   SELECT * INTO held FROM lease FOR UPDATE;
   IF held.epoch <> p_epoch OR held.renewals <> p_renewals THEN
     RETURN;
   END IF;
+  LOCK TABLE gate IN ROW EXCLUSIVE MODE;
   LOOP
     DELETE FROM watermark w RETURNING w.version, w.term INTO old.version, old.term;
     EXIT WHEN FOUND;

@@ -26,10 +26,15 @@ static const struct vd_pg_statement claim = {
 		{ "acknowledged", VD_PG_INT8 }, { "token", VD_PG_INT8 }, { "payload", VD_PG_BYTEA },
 		{ "arrival", VD_PG_INT8 } },
 };
+/* Whoever has got more outcomes to be kept than any client may have (it kept the acknowledgements from being written) does
+ * not count as registered until it has acknowledged: what is loaded is bounded. */
+#define OUTCOME_BYTES_MOST 128 /* eight outcomes for each verdict that a client may leave unacknowledged */
 static const struct vd_pg_statement load_clients = {
 	.name = "load_clients",
-	.sql = "SELECT client, generation, reply, low_water FROM clients WHERE client = ANY ($1)",
-	.params = { VD_PG_UUID_ARRAY },
+	.sql = "SELECT client, generation, reply, low_water FROM clients c WHERE client = ANY ($1)"
+		   " AND coalesce((SELECT sum(octet_length(o.entries)) FROM outcomes o WHERE o.client = c.client), "
+		   "0) <= $2",
+	.params = { VD_PG_UUID_ARRAY, VD_PG_INT8 },
 	.columns = { { "client", VD_PG_UUID }, { "generation", VD_PG_INT8 }, { "reply", VD_PG_INT8 },
 		{ "low_water", VD_PG_INT8 } },
 };
@@ -40,10 +45,12 @@ static const struct vd_pg_statement load_outcomes = {
 	.columns = { { "client", VD_PG_UUID }, { "first", VD_PG_INT8 }, { "version", VD_PG_INT8 },
 		{ "entries", VD_PG_BYTEA }, { "details", VD_PG_BYTEA } },
 };
+/* Of the requests at hand only: what a client gives up is much, and the fence refuses a batch with one that memory does not know. */
 static const struct vd_pg_statement load_tombstones = {
 	.name = "load_tombstones",
-	.sql = "SELECT client, sequence FROM tombstones WHERE client = ANY ($1)",
-	.params = { VD_PG_UUID_ARRAY },
+	.sql = "SELECT t.client, t.sequence FROM unnest($1::uuid[], $2::bigint[]) AS r(client, sequence)"
+		   " JOIN tombstones t ON t.client = r.client AND t.sequence = r.sequence",
+	.params = { VD_PG_UUID_ARRAY, VD_PG_INT8_ARRAY },
 	.columns = { { "client", VD_PG_UUID }, { "sequence", VD_PG_INT8 } },
 };
 /* Short keys may have long values: more than a batch can hold does not leave the server, all are null then. */
@@ -155,18 +162,38 @@ static void on_tombstones(void *arg, const struct vd_pg_rows *rows)
 	}
 }
 
+static void put_requests(struct vd_pg_params *params, struct vd_arena *arena, const struct vd_batch *batch)
+{
+	struct vd_pg_uuid *clients = vd_arena_array(arena, batch->count, sizeof *clients);
+	int64_t *sequences = vd_arena_array(arena, batch->count, sizeof *sequences);
+	VD_ASSERT(clients != NULL && sequences != NULL);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		memcpy(&clients[i], &batch->items[i].id, sizeof clients[i]);
+		sequences[i] = (int64_t)batch->items[i].sequence;
+	}
+	vd_pg_params_uuid_array(params, clients, batch->count);
+	vd_pg_params_int8_array(params, sequences, batch->count);
+}
+
 void vd_claim_ask_clients(
 	struct vd_claim_question *question, struct vd_pg *pg, const struct vd_client_id *clients, size_t count)
 {
 	VD_STATIC_ASSERT(sizeof(struct vd_client_id) == sizeof(struct vd_pg_uuid), "both are 16 bytes");
-	struct vd_pg_params params;
+	const struct vd_pg_uuid *ids = (const struct vd_pg_uuid *)clients;
+	struct vd_pg_params registered, decided, given_up;
 	vd_arena_reset(&question->arena);
-	vd_pg_params_init(&params, &question->arena);
-	vd_pg_params_uuid_array(&params, (const struct vd_pg_uuid *)clients, count);
+	vd_pg_params_init(&registered, &question->arena);
+	vd_pg_params_uuid_array(&registered, ids, count);
+	vd_pg_params_int8(
+		&registered, (int64_t)question->memory->options.client_limit_known * OUTCOME_BYTES_MOST);
+	vd_pg_params_init(&decided, &question->arena);
+	vd_pg_params_uuid_array(&decided, ids, count);
+	vd_pg_params_init(&given_up, &question->arena);
+	put_requests(&given_up, &question->arena, question->batch);
 	struct vd_pg_segment *segment = vd_pg_segment_begin(pg);
-	vd_pg_query(segment, &load_clients, &params, on_clients, question);
-	vd_pg_query(segment, &load_outcomes, &params, on_outcomes, question);
-	vd_pg_query(segment, &load_tombstones, &params, on_tombstones, question);
+	vd_pg_query(segment, &load_clients, &registered, on_clients, question);
+	vd_pg_query(segment, &load_outcomes, &decided, on_outcomes, question);
+	vd_pg_query(segment, &load_tombstones, &given_up, on_tombstones, question);
 	vd_pg_segment_end(segment, on_answer, question);
 }
 

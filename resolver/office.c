@@ -31,13 +31,14 @@ bool vd_office_may_apply(const struct vd_office *office)
 static void end_if_quiet(struct vd_office *office)
 {
 	if (!office->is_ending || office->has_ended || !vd_drain_is_quiet(&office->drain) ||
-		office->settle.is_asking || office->sweep.is_asking)
+		office->settle.is_asking || office->sweep.is_asking || office->usher.is_asking)
 		return;
 	office->has_ended = true;
 	vd_timer_fini(&office->timer);
 	vd_drain_fini(&office->drain);
 	vd_settle_fini(&office->settle);
 	vd_sweep_fini(&office->sweep);
+	vd_usher_fini(&office->usher);
 	vd_memory_free(office->memory);
 	office->memory = NULL;
 	office->events.on_ended(office->events.arg);
@@ -53,6 +54,7 @@ void vd_office_end(struct vd_office *office, const char *why)
 		VD_LOG_TEXT("term", term.text), VD_LOG_TEXT("why", why));
 	vd_drain_stop(&office->drain);
 	vd_sweep_stop(&office->sweep);
+	vd_usher_stop(&office->usher);
 	/* No statement of this term is under way once these are gone. */
 	for (unsigned i = 0; i < VD_BACKENDS; i++)
 		vd_wires_renew(office->wires, i, "the term is over");
@@ -169,6 +171,7 @@ void vd_office_begin(struct vd_office *office, struct vd_loop *loop,
 	vd_timer_arm_ms(&office->timer, TICK_MS);
 	vd_settle_init(&office->settle, office);
 	vd_sweep_begin(&office->sweep, office);
+	vd_usher_begin(&office->usher, office);
 	vd_drain_begin(&office->drain, office);
 	take_over_wires(office);
 }

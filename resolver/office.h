@@ -16,6 +16,7 @@
 #include "resolver/settings.h"
 #include "resolver/settle.h"
 #include "resolver/sweep.h"
+#include "resolver/usher.h"
 #include "resolver/wires.h"
 
 struct vd_office_events {
@@ -41,6 +42,7 @@ struct vd_office {
 	struct vd_drain drain;
 	struct vd_settle settle;
 	struct vd_sweep sweep;
+	struct vd_usher usher;
 	struct vd_timer timer; /* tick, and the end */
 };
 

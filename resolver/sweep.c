@@ -31,8 +31,7 @@ static const struct vd_pg_statement end_laggards = {
 };
 static const struct vd_pg_statement purge = {
 	.name = "purge",
-	.sql = "SELECT CASE WHEN EXISTS (SELECT 1 FROM clients WHERE seen_at < clock_timestamp() - $1)"
-		   " THEN purge($1) ELSE 0 END AS purged",
+	.sql = "SELECT purge($1) AS purged",
 	.params = { VD_PG_INTERVAL },
 	.columns = { { "purged", VD_PG_INT8 } },
 };
@@ -137,10 +136,12 @@ static bool chore_vacuum_outcomes(struct vd_sweep *sweep)
 
 static void on_purged(void *arg, const struct vd_pg_rows *rows)
 {
-	(void)arg;
+	struct vd_sweep *sweep = arg;
 	int64_t purged = vd_pg_rows_count(rows) == 1 ? vd_pg_rows_int8(rows, 0, 0) : 0;
-	if (purged > 0)
-		vd_log_info("registrations that nobody used are gone", VD_LOG_INT("clients", purged));
+	if (purged == 0)
+		return;
+	vd_log_info("registrations that nobody used are gone", VD_LOG_INT("clients", purged));
+	sweep->purged_ms = 0; /* a bounded number in one go: there may be more */
 }
 
 static bool chore_purge(struct vd_sweep *sweep)

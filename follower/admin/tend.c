@@ -28,6 +28,7 @@ int vd_admin_purge(struct vd_admin *admin, int64_t age_ms, int64_t *clients, str
 	struct vd_arena arena;
 	struct vd_pg_params params;
 	int64_t gone = 0;
+	int64_t some;
 	if (age_ms < 0)
 		return admin_error(error, VD_ERROR_CLIENT_INVALID_OPERATION, NULL, "an age cannot be negative");
 	int code = admin_begin(admin, error, true);
@@ -36,10 +37,15 @@ int vd_admin_purge(struct vd_admin *admin, int64_t age_ms, int64_t *clients, str
 	vd_arena_init(&arena, 4096);
 	vd_pg_params_init(&params, &arena);
 	vd_pg_params_interval_ms(&params, age_ms);
-	struct vd_pg_segment *segment = vd_pg_segment_begin(admin->pg);
-	vd_pg_query(segment, &purge, &params, on_purged, &gone);
-	vd_pg_segment_end(segment, admin_on_outcome, admin);
-	code = admin_wait(admin);
+	/* each call forgets a bounded number, so that applies do not wait for all of them */
+	do {
+		some = 0;
+		struct vd_pg_segment *segment = vd_pg_segment_begin(admin->pg);
+		vd_pg_query(segment, &purge, &params, on_purged, &some);
+		vd_pg_segment_end(segment, admin_on_outcome, admin);
+		code = admin_wait(admin);
+		gone += some;
+	} while (code == 0 && some > 0);
 	vd_arena_fini(&arena);
 	if (code == 0 && clients != NULL)
 		*clients = gone;

@@ -53,10 +53,10 @@ static void params_identity(
 	vd_pg_params_int8(params, committer->identity.generation);
 }
 
-/* A database that is locked or slow has been reached; one that refuses us, or has lost its tables, can decide nothing. */
+/* A database that is locked or slow, or takes no more cancels for now, has been reached; one that refuses us, or has lost its tables, can decide nothing. */
 void vd_committer_heard(struct vd_committer *committer, const struct vd_pg_outcome *outcome)
 {
-	static const char *const busy[] = { "55P03", "40P01", "40001", "57014" };
+	static const char *const busy[] = { "55P03", "40P01", "40001", "57014", "VD006" };
 	bool heard = outcome->status == VD_PG_OK;
 	if (heard)
 		vd_backoff_reset(&committer->inbox_backoff);

@@ -337,7 +337,9 @@ def test_statements_do_not_grow_with_the_batch(servers, migrate, program, tmp_pa
             assert len(versions) == 1, "this was more than one batch"
             time.sleep(0.05)
             lines = [line for line in server.log()[start:].splitlines() if line.startswith("verdict-resolver/")]
-            executed = [line for line in lines if "execute" in line or "statement:" in line]
+            chores = ("end_holders", "queue_usage", "purge", "VACUUM")  # once a second, whatever the batches do
+            executed = [line for line in lines if ("execute" in line or "statement:" in line)
+                        and not any(chore in line for chore in chores)]
             claims = [line for line in executed if "commit_requests" in line and "SELECT" in line]
             counts[size] = len(executed) - len(claims)
             assert counts[size] > 0

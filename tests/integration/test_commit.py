@@ -335,6 +335,20 @@ def test_given_up_while_an_apply_holds_the_lock(driver, leader, database, end):
     assert worker.numbers("counts")["submitted"] == 1
 
 
+def test_given_up_when_too_much_is_given_up(driver, leader, database):
+    """The database takes no tombstone so far above the low-water for now: it answers, so nobody loses patience."""
+    worker = driver().ready()
+    client, _, _ = worker.who()
+    database.execute("UPDATE clients SET low_water = -100000 WHERE client = %s::uuid", (client,))
+    worker.order("submit 1 00")
+    leader.wait_queue(1)
+    worker.order("give_up 1")
+    time.sleep(2.5)
+    assert worker.told == {}
+    database.execute("UPDATE clients SET low_water = 0 WHERE client = %s::uuid", (client,))
+    assert worker.verdict(1)[0] == CANCELLED
+
+
 def test_given_up_while_it_is_sent(driver, leader, database):
     """The tombstone is there before the statement arrives: what arrives late is refused by the leader's fence."""
     worker = driver().ready()

@@ -62,6 +62,8 @@ def judge(path, quote, name):
     for header, friends, why in DOORS:
         if re.match(header, name) and not re.match(friends, path):
             return f"{name} is not for this room: {why}"
+    if quote == '"' and path.startswith("follower/examples/"):
+        return None if (ROOT / path).with_name(name).is_file() else f'"{name}" is not beside the examples, which users take away as they are'
     if quote == '"' and not generated and not is_ours(name):
         return f'"{name}" is no header of ours, written from the root'
     if not is_ours(name) and not generated:

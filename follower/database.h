@@ -36,6 +36,7 @@ struct vd_database_settings {
 	char *application_name;
 	int64_t
 		max_connections; /* one of them submits, the others read (at least one): vd_database_reader_count */
+	int64_t max_long_snapshots; /* each has one more */
 	int64_t connect_timeout_ms;
 	int64_t max_in_flight;
 	int64_t max_watches;

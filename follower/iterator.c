@@ -245,7 +245,7 @@ static int iterator_new(struct vd_transaction *transaction, const struct vd_sele
 	iterator->rows = options->limit == 0 ? INT64_MAX : options->limit;
 	iterator->target_bytes = options->target_bytes == 0 ? INT64_MAX : options->target_bytes;
 	iterator->is_reverse = options->reverse;
-	iterator->is_snapshot = options->snapshot;
+	iterator->is_snapshot = options->snapshot || transaction->options.long_snapshot;
 	iterator->turn = 1;
 	*out = iterator;
 	return 0;

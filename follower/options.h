@@ -25,6 +25,7 @@ struct vd_options {
 	bool bypass_unreadable;
 	bool read_system_keys;
 	bool report_conflicting_keys;
+	bool long_snapshot;
 };
 
 void vd_options_init(struct vd_options *options, const struct vd_database_settings *settings);

@@ -20,7 +20,8 @@ void *vd_read_new(struct vd_transaction *transaction, size_t size, enum vd_futur
 	read->transaction = transaction;
 	read->future = *future;
 	read->position = transaction->mutations.count;
-	read->is_snapshot = snapshot;
+	/* what a long snapshot reads is never judged, and may be much */
+	read->is_snapshot = snapshot || transaction->options.long_snapshot;
 	read->sees_writes = vd_transaction_view(transaction, snapshot) != NULL;
 	read->free = free_read;
 	transaction->is_used = true;
@@ -36,7 +37,11 @@ int vd_read_join(struct vd_transaction *transaction, const char **message)
 		return member->code;
 	if (member->snapshot != NULL)
 		return 0;
-	return vd_member_join(transaction->database->snapshots, member) ? 0 : VD_CODE_NO_MEMORY;
+	member->is_long = transaction->options.long_snapshot;
+	int code = vd_member_join(transaction->database->snapshots, member);
+	if (code == VD_CODE_OVERLOADED)
+		*message = "as many long snapshots are open as max_long_snapshots allows";
+	return code;
 }
 
 void vd_read_close(struct vd_read *read, int code, const char *message)

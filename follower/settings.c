@@ -26,6 +26,7 @@ static const struct option_row option_rows[] = {
 	{ "schema", OPTION_TEXT, AT(schema), 0, 0, 0 },
 	{ "application_name", OPTION_TEXT, AT(application_name), 0, 0, 0 },
 	{ "max_connections", OPTION_NUMBER, AT(max_connections), 2, 1000, 3 },
+	{ "max_long_snapshots", OPTION_NUMBER, AT(max_long_snapshots), 0, 100, 2 },
 	{ "connect_timeout", OPTION_NUMBER, AT(connect_timeout_ms), 1, 86400000, 10000 },
 	{ "max_in_flight", OPTION_NUMBER, AT(max_in_flight), 1, 1000000, 20000 },
 	{ "max_watches", OPTION_NUMBER, AT(max_watches), 0, 1000000, 10000 },

@@ -60,6 +60,10 @@ static void write_apply(struct vd_transaction *transaction, struct vd_mutation m
 	const struct vd_limits *limits = &transaction->database->settings.limits;
 	struct vd_refusal refusal;
 	transaction->is_used = true;
+	if (transaction->options.long_snapshot) {
+		vd_fault_set(&transaction->deferred, VD_CODE_CLIENT_INVALID_OPERATION, "a long snapshot only reads");
+		return;
+	}
 	mutation.no_write_conflict = transaction->options.next_write_no_conflict;
 	transaction->options.next_write_no_conflict = false;
 	if (!trim(&mutation, limits))
@@ -121,6 +125,8 @@ static int add_conflict(
 	if (type != VD_CONFLICT_RANGE_READ && type != VD_CONFLICT_RANGE_WRITE)
 		return VD_CODE_CLIENT_INVALID_OPERATION;
 	bool is_read = type == VD_CONFLICT_RANGE_READ;
+	if (transaction->options.long_snapshot)
+		return VD_CODE_CLIENT_INVALID_OPERATION;
 	struct vd_bytes last = is_read ? vd_transaction_last_key(transaction) : VD_KEYS_END;
 	if (vd_bytes_compare(range.begin, range.end) > 0)
 		return VD_CODE_INVERTED_RANGE;

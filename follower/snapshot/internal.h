@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What snapshot.c (who is in which snapshot, on which connection), fetch.c (one read on its way) and batch.c (what is sent,
- * and how answers are told) share.
+/* What snapshot.c (who is in which snapshot, on which connection), reader.c (the connections), fetch.c (one read on its way)
+ * and batch.c (what is sent, and how answers are told) share.
  * Private to this room.
  *
  * A fetch stands in exactly one place: in its snapshot's `queued` (not sent), `versions` (waits for the version), or in a
@@ -36,15 +36,15 @@ struct vd_fetch {
 TAILQ_HEAD(fetches, vd_fetch);
 
 enum snapshot_state {
-	SNAPSHOT_FORMING, /* nothing was sent: may be joined */
-	SNAPSHOT_OPEN,    /* on a connection */
-	SNAPSHOT_OVER,    /* takes no reads any more */
+	SNAPSHOT_FORMING, /* nothing was sent: may be joined, unless it is a long one, which waits for its connection */
+	SNAPSHOT_OPEN, /* on a connection */
+	SNAPSHOT_OVER, /* takes no reads any more */
 };
 
 struct vd_snapshot {
 	struct vd_snapshots *pool;
 	enum snapshot_state state;
-	struct reader *reader; /* OPEN */
+	struct reader *reader; /* OPEN, and of a long one also while it forms */
 	TAILQ_HEAD(, vd_member) members;
 	struct fetches queued;
 	struct fetches versions;
@@ -59,6 +59,8 @@ struct vd_snapshot {
 struct reader {
 	struct vd_snapshots *pool;
 	struct vd_pg_link *link; /* NULL: not opened yet */
+	bool is_closing;         /* the link */
+	bool is_long;            /* for one long snapshot, and closed with it; else shared, and kept */
 	struct vd_pg *pg;        /* NULL: down */
 	struct vd_snapshot *snapshot;
 	unsigned ending; /* COMMITs under way */
@@ -71,9 +73,18 @@ struct vd_snapshots {
 	struct vd_arena scratch; /* parameters, until they are sent */
 	bool is_closing;
 	unsigned links;
-	unsigned reader_count;
+	unsigned reader_count; /* the shared ones first */
 	struct reader readers[];
 };
+
+/* reader.c */
+/* False without memory. */
+VD_MUST_USE bool reader_open(struct reader *reader);
+/* Its snapshot is over: the next one's statements stand behind this one's COMMIT. */
+void reader_release(struct reader *reader);
+void reader_close(struct reader *reader);
+/* A link is closed, or the pool's own hold goes: with the last one of a pool that closes, it is freed. */
+void snapshots_release(struct vd_snapshots *pool);
 
 /* batch.c: sends what is queued; `opens`: with BEGIN and the watermark in front. */
 void snapshot_send(struct vd_snapshot *snapshot, bool opens);

@@ -4,7 +4,6 @@
 
 #include "common/base/clock.h"
 #include "common/base/codes.h"
-#include "common/pg/connection.h"
 #include "follower/snapshot/internal.h"
 
 #include <stdio.h>
@@ -39,7 +38,7 @@ static struct vd_snapshot *snapshot_new(struct vd_snapshots *pool)
 void snapshot_settle(struct vd_snapshot *snapshot)
 {
 	struct vd_snapshots *pool = snapshot->pool;
-	if (!TAILQ_EMPTY(&snapshot->members) || snapshot->batches > 0 || snapshot->state == SNAPSHOT_OPEN)
+	if (!TAILQ_EMPTY(&snapshot->members) || snapshot->batches > 0 || snapshot->reader != NULL)
 		return;
 	if (pool->forming == snapshot)
 		pool->forming = NULL;
@@ -85,24 +84,6 @@ void snapshot_versioned(struct vd_snapshot *snapshot)
 	vd_database_see(snapshot->pool->database, snapshot->term, snapshot->version);
 }
 
-static void on_ended(void *arg, const struct vd_pg_outcome *outcome)
-{
-	struct reader *reader = arg;
-	(void)outcome; /* of a transaction that only read: nothing depends on how it ended */
-	reader->ending--;
-	vd_guard_post(reader->pool->database->guard, &reader->pool->pump);
-}
-
-/* The connection is free from here on: the next snapshot's statements stand behind this one's COMMIT. */
-static void reader_release(struct reader *reader)
-{
-	reader->snapshot = NULL;
-	if (reader->pg == NULL || vd_pg_state(reader->pg) == VD_PG_CLOSED)
-		return;
-	reader->ending++;
-	vd_pg_ask(reader->pg, &vd_pg_commit, NULL, NULL, on_ended, reader);
-}
-
 static void fail_all(struct fetches *fetches, int code, const char *message)
 {
 	struct vd_fetch *fetch;
@@ -139,77 +120,13 @@ void snapshot_end(struct vd_snapshot *snapshot, int code, bool is_lost, const ch
 
 /* ---- the pump ---- */
 
-static void on_down(void *arg, struct vd_pg *pg, const char *reason, unsigned attempt, int64_t retry_ms)
-{
-	struct reader *reader = arg;
-	(void)pg;
-	(void)attempt;
-	(void)retry_ms;
-	char message[160];
-	snprintf(message, sizeof message, "the transaction's snapshot was lost: %s", reason);
-	reader->pg = NULL;
-	if (reader->snapshot != NULL)
-		snapshot_end(reader->snapshot, VD_CODE_TRANSACTION_TOO_OLD, true, message);
-	vd_guard_post(reader->pool->database->guard, &reader->pool->pump);
-}
-
-static void on_link_closed(void *arg)
-{
-	struct reader *reader = arg;
-	struct vd_snapshots *pool = reader->pool;
-	if (--pool->links > 0)
-		return;
-	struct vd_database *database = pool->database;
-	vd_arena_fini(&pool->scratch);
-	vd_guard_withdraw(database->guard, &pool->pump);
-	free(pool);
-	vd_database_release(database);
-}
-
-/* Reads go by index, whatever is known of the table's size: a plan made for an empty table must not outlive it. */
-static const struct vd_pg_statement plan_settings = {
-	.name = "reader_settings",
-	.sql = "SELECT set_config(name, 'off', false) FROM unnest(ARRAY['jit', 'enable_seqscan', "
-		   "'enable_bitmapscan', "
-		   "'enable_sort']) AS s(name)",
-};
-
-static void on_settings(void *arg, const struct vd_pg_outcome *outcome)
-{
-	(void)arg;
-	(void)outcome; /* they are about speed alone */
-}
-
-static void on_up(void *arg, struct vd_pg *pg)
-{
-	struct reader *reader = arg;
-	reader->pg = pg;
-	vd_pg_ask(pg, &plan_settings, NULL, NULL, on_settings, reader);
-	vd_guard_post(reader->pool->database->guard, &reader->pool->pump);
-}
-
-/* A connection that hangs is a lost snapshot, and a process that stands still must not hold an old one for long. */
-static bool reader_open(struct reader *reader)
-{
-	struct vd_pg_settings settings;
-	vd_database_pg_settings(reader->pool->database, &settings);
-	settings.statement_timeout_ms = 2 * VD_SNAPSHOT_AGE_MS;
-	settings.answer_timeout_ms = 2 * VD_SNAPSHOT_AGE_MS;
-	settings.idle_in_transaction_session_timeout_ms = 2 * VD_SNAPSHOT_AGE_MS;
-	settings.plan_cache_mode = "force_generic_plan";
-	reader->link = vd_pg_link_open(reader->pool->database->loop, &settings, &vd_backoff_reconnect,
-		&(struct vd_pg_link_events){
-			.on_up = on_up, .on_down = on_down, .on_closed = on_link_closed, .arg = reader });
-	if (reader->link != NULL)
-		reader->pool->links++;
-	return reader->link != NULL;
-}
-
 /* A connection for the snapshot that forms; NULL: none is free now. Opens one more if all that there are, are in use. */
 static struct reader *reader_free(struct vd_snapshots *pool)
 {
 	for (unsigned i = 0; i < pool->reader_count; i++) {
 		struct reader *reader = &pool->readers[i];
+		if (reader->is_long)
+			continue;
 		if (reader->link == NULL) {
 			(void)!reader_open(reader); /* without memory now: with the next one that waits */
 			return NULL;
@@ -225,13 +142,47 @@ static struct reader *reader_free(struct vd_snapshots *pool)
 static void snapshot_start(struct vd_snapshot *snapshot, struct reader *reader)
 {
 	struct vd_snapshots *pool = snapshot->pool;
-	pool->forming = NULL;
 	snapshot->state = SNAPSHOT_OPEN;
 	snapshot->reader = reader;
 	reader->snapshot = snapshot;
-	vd_deadline_arm(
-		pool->database->deadlines, &snapshot->age, vd_clock_us() + (int64_t)VD_SNAPSHOT_AGE_MS * 1000);
+	if (!reader->is_long)
+		vd_deadline_arm(
+			pool->database->deadlines, &snapshot->age, vd_clock_us() + (int64_t)VD_SNAPSHOT_AGE_MS * 1000);
 	snapshot_send(snapshot, true);
+}
+
+/* A long snapshot waits for a connection of its own. */
+static void long_start(struct vd_snapshot *snapshot, struct reader *reader)
+{
+	if (reader->link == NULL)
+		(void)!reader_open(reader); /* without memory now: with the next turn of the pump */
+	else if (reader->pg != NULL)
+		snapshot_start(snapshot, reader);
+}
+
+/* Nobody waits for it any more. */
+static void long_abandon(struct vd_snapshot *snapshot)
+{
+	snapshot->reader->snapshot = NULL;
+	snapshot->reader = NULL;
+	snapshot_settle(snapshot);
+}
+
+/* What a connection has to do for its snapshot. */
+static void reader_pump(struct reader *reader)
+{
+	struct vd_snapshot *snapshot = reader->snapshot;
+	if (snapshot == NULL)
+		return;
+	bool is_forming = snapshot->state == SNAPSHOT_FORMING;
+	if (TAILQ_EMPTY(&snapshot->members) && is_forming)
+		long_abandon(snapshot);
+	else if (TAILQ_EMPTY(&snapshot->members))
+		snapshot_end(snapshot, VD_CODE_TRANSACTION_TOO_OLD, false, "");
+	else if (is_forming)
+		long_start(snapshot, reader);
+	else if (!TAILQ_EMPTY(&snapshot->queued))
+		snapshot_send(snapshot, false);
 }
 
 static void pump(void *arg)
@@ -240,23 +191,23 @@ static void pump(void *arg)
 	if (pool->is_closing)
 		return;
 	for (unsigned i = 0; i < pool->reader_count; i++) {
-		struct vd_snapshot *snapshot = pool->readers[i].snapshot;
-		if (snapshot == NULL)
-			continue;
-		if (TAILQ_EMPTY(&snapshot->members)) {
-			snapshot_end(snapshot, VD_CODE_TRANSACTION_TOO_OLD, false, "");
-		} else if (!TAILQ_EMPTY(&snapshot->queued)) {
-			snapshot_send(snapshot, false);
-		}
+		struct reader *reader = &pool->readers[i];
+		reader_pump(reader);
+		if (reader->is_long && reader->snapshot == NULL)
+			reader_close(reader);
 	}
 	struct reader *reader = pool->forming == NULL ? NULL : reader_free(pool);
-	if (reader != NULL)
-		snapshot_start(pool->forming, reader);
+	if (reader != NULL) {
+		struct vd_snapshot *snapshot = pool->forming;
+		pool->forming = NULL;
+		snapshot_start(snapshot, reader);
+	}
 }
 
 struct vd_snapshots *vd_snapshots_open(struct vd_database *database)
 {
-	unsigned count = vd_database_reader_count(database);
+	unsigned shared = vd_database_reader_count(database);
+	unsigned count = shared + (unsigned)database->settings.max_long_snapshots;
 	struct vd_snapshots *pool = calloc(1, sizeof *pool + count * sizeof *pool->readers);
 	if (pool == NULL)
 		return NULL;
@@ -264,8 +215,10 @@ struct vd_snapshots *vd_snapshots_open(struct vd_database *database)
 	pool->reader_count = count;
 	pool->pump = (struct vd_task){ .run = pump, .arg = pool };
 	vd_arena_init(&pool->scratch, SIZE_MAX);
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		pool->readers[i].pool = pool;
+		pool->readers[i].is_long = i >= shared;
+	}
 	return pool;
 }
 
@@ -282,42 +235,63 @@ void vd_snapshots_close(struct vd_snapshots *snapshots)
 	vd_database_hold(snapshots->database);
 	for (unsigned i = 0; i < snapshots->reader_count; i++) {
 		struct reader *reader = &snapshots->readers[i];
-		if (reader->snapshot != NULL)
-			snapshot_end(reader->snapshot, VD_CODE_TRANSACTION_CANCELLED, true, "the database was closed");
-		if (reader->link != NULL)
-			vd_pg_link_close(reader->link);
+		struct vd_snapshot *snapshot = reader->snapshot;
+		if (snapshot != NULL && snapshot->state == SNAPSHOT_FORMING)
+			long_abandon(snapshot);
+		else if (snapshot != NULL)
+			snapshot_end(snapshot, VD_CODE_TRANSACTION_CANCELLED, true, "the database was closed");
+		reader_close(reader);
 	}
-	on_link_closed(&snapshots->readers[0]);
+	snapshots_release(snapshots);
 }
 
 /* ---- members ---- */
 
-/* That still takes reads. */
-static struct vd_snapshot *snapshot_at(struct vd_snapshots *snapshots, uint64_t version)
+/* One of the same kind that still takes reads at that version. */
+static struct vd_snapshot *snapshot_at(struct vd_snapshots *snapshots, uint64_t version, bool is_long)
 {
 	for (unsigned i = 0; i < snapshots->reader_count; i++) {
 		struct vd_snapshot *snapshot = snapshots->readers[i].snapshot;
-		if (snapshot != NULL && snapshot->has_version && snapshot->version == version)
+		if (snapshots->readers[i].is_long == is_long && snapshot != NULL && snapshot->has_version &&
+			snapshot->version == version)
 			return snapshot;
 	}
 	return NULL;
 }
 
-bool vd_member_join(struct vd_snapshots *snapshots, struct vd_member *member)
+static int long_new(struct vd_snapshots *snapshots, struct vd_snapshot **out)
 {
-	struct vd_snapshot *held = member->asked == 0 ? NULL : snapshot_at(snapshots, member->asked);
-	if (held != NULL) {
-		member->snapshot = held;
-		TAILQ_INSERT_TAIL(&held->members, member, link);
+	struct reader *reader = NULL;
+	for (unsigned i = 0; i < snapshots->reader_count && reader == NULL; i++)
+		if (snapshots->readers[i].is_long && snapshots->readers[i].snapshot == NULL)
+			reader = &snapshots->readers[i];
+	if (reader == NULL)
+		return VD_CODE_OVERLOADED;
+	if ((*out = snapshot_new(snapshots)) == NULL)
+		return VD_CODE_NO_MEMORY;
+	(*out)->reader = reader;
+	reader->snapshot = *out;
+	return 0;
+}
+
+int vd_member_join(struct vd_snapshots *snapshots, struct vd_member *member)
+{
+	struct vd_snapshot *snapshot =
+		member->asked == 0 ? NULL : snapshot_at(snapshots, member->asked, member->is_long);
+	bool is_held = snapshot != NULL;
+	int code = 0;
+	if (!is_held && member->is_long)
+		code = long_new(snapshots, &snapshot);
+	else if (!is_held && (snapshot = snapshots->forming) == NULL)
+		code = (snapshot = snapshots->forming = snapshot_new(snapshots)) == NULL ? VD_CODE_NO_MEMORY : 0;
+	if (code != 0)
+		return code;
+	member->snapshot = snapshot;
+	TAILQ_INSERT_TAIL(&snapshot->members, member, link);
+	if (is_held)
 		member_versioned(member);
-		return true;
-	}
-	if (snapshots->forming == NULL && (snapshots->forming = snapshot_new(snapshots)) == NULL)
-		return false;
-	member->snapshot = snapshots->forming;
-	TAILQ_INSERT_TAIL(&member->snapshot->members, member, link);
 	vd_guard_post(snapshots->database->guard, &snapshots->pump);
-	return true;
+	return 0;
 }
 
 void vd_member_leave(struct vd_member *member)
@@ -328,7 +302,7 @@ void vd_member_leave(struct vd_member *member)
 	struct vd_snapshots *pool = snapshot->pool;
 	member->snapshot = NULL;
 	TAILQ_REMOVE(&snapshot->members, member, link);
-	if (TAILQ_EMPTY(&snapshot->members) && snapshot->state == SNAPSHOT_OPEN)
+	if (TAILQ_EMPTY(&snapshot->members) && snapshot->reader != NULL)
 		vd_guard_post(pool->database->guard, &pool->pump);
 	snapshot_settle(snapshot);
 }

@@ -11,7 +11,9 @@
  *    `key = ANY`, everything pipelined. Nobody waits for the answer of another's read.
  * 4. A snapshot ends when its last member left, or after VD_SNAPSHOT_AGE_MS; then reads that were not sent, and later ones,
  *    end with 1007, but what was read is good. Or it is lost (connection, SQL error): 1007 for all its members.
- * 5. A member leaves before it waits for anything else than a read. So whoever waits for a connection waits at most as long as
+ * 5. A long snapshot has one member (or several that asked for its version), a connection of its own, and no age. There are
+ *    max_long_snapshots at most.
+ * 6. A member leaves before it waits for anything else than a read. So whoever waits for a connection waits at most as long as
  *    a snapshot may be old.
  *
  * The functions but open and close may be called from any thread, under the guard; statements go out from the loop.
@@ -41,7 +43,8 @@ void vd_snapshots_abort(struct vd_snapshots *snapshots);
 struct vd_member {
 	struct vd_snapshot *snapshot; /* NULL: has not begun, has left, or the snapshot is over */
 	TAILQ_ENTRY(vd_member) link;
-	uint64_t asked;   /* set before it begins: the one version that it reads at; 0: whichever comes */
+	bool is_long;     /* set before it begins: it takes a long snapshot */
+	uint64_t asked;   /* likewise: the one version that it reads at; 0: whichever comes */
 	bool has_version; /* the read version is known, and stays known when the snapshot is over */
 	bool has_term;    /* and the term that it was read in; not for one that was asked for and not found */
 	uint8_t term[VD_TERM_BYTES];
@@ -53,8 +56,9 @@ struct vd_member {
 	char message[200];
 };
 
-/* Begins. Only once, until the member is all zero again. False without memory. */
-VD_MUST_USE bool vd_member_join(struct vd_snapshots *snapshots, struct vd_member *member);
+/* Begins. Only once, until the member is all zero again. 0; 7003 if there are as many long snapshots as may be; or no
+ * memory. */
+VD_MUST_USE int vd_member_join(struct vd_snapshots *snapshots, struct vd_member *member);
 /* Does nothing if it is in none. Its reads must have ended or been cancelled. */
 void vd_member_leave(struct vd_member *member);
 

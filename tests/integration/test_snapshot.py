@@ -4,13 +4,10 @@ it. Nobody leads here: rows and watermark are written by SQL."""
 import signal
 import time
 
-import psycopg
 import pytest
 
+from snapshot_world import in_snapshot, put, sessions
 from transaction_world import Failed, Request, Worker, wait_until
-
-READER = "verdict-follower/verdict"
-
 
 @pytest.fixture
 def workers(program, database):
@@ -23,28 +20,6 @@ def workers(program, database):
     yield make
     for one in made:
         one.kill()
-
-
-def put(database, key, value):
-    """As a batch would: the rows and the version in one transaction."""
-    with database.connect(autocommit=False) as connection:
-        connection.execute("SET search_path = verdict, pg_temp")
-        connection.execute("INSERT INTO kv VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                           [psycopg.Binary(key), psycopg.Binary(value)])
-        connection.execute("UPDATE watermark SET version = version + 1000")
-
-
-def in_snapshot(database):
-    """Backends of ours that hold a transaction block open."""
-    return [pid for pid, in database.execute(
-        "SELECT pid FROM pg_stat_activity WHERE datname = %s AND application_name = %s AND state LIKE 'idle in transaction%%'",
-        [database.name, READER])]
-
-
-def sessions(database):
-    (count,), = database.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name = %s",
-                                 [database.name, READER])
-    return count
 
 
 def test_a_snapshot_stands_still_and_a_later_transaction_sees_more(workers, database):

@@ -118,6 +118,7 @@ struct vd_option {
  * writes. options: `count` pairs of
  *   schema              which schema (verdict)
  *   max_connections     connections that read and submit, from 2 (3); the inbox is one more
+ *   max_long_snapshots  transactions with the option long_snapshot that read at a time (2), each on a connection more
  *   connect_timeout     how long vd_database_ready waits for a first connection, ms (10000)
  *   max_in_flight       commits submitted and not yet decided (20000); above it they wait in the library
  *   max_watches         watches that wait at a time (10000); the first one makes a connection more
@@ -196,7 +197,12 @@ VD_PUBLIC void vd_transaction_cancel(struct vd_transaction *transaction);
 
 /* Options: timeout, retry_limit, max_retry_delay, size_limit (numbers); next_write_no_write_conflict_range,
  * snapshot_ryw_enable, snapshot_ryw_disable, read_your_writes_disable, bypass_unreadable, read_system_keys,
- * report_conflicting_keys (no value: NULL). 2007, 2006, 2000 at once. */
+ * report_conflicting_keys, long_snapshot (no value: NULL). 2007, 2006, 2000 at once.
+ *
+ * long_snapshot, before the first operation: the transaction only reads, and may take as long as it likes: for exports and
+ * backups. It has a connection and a snapshot of its own, beside max_connections; if there are max_long_snapshots already,
+ * its reads end with 7003, which may be tried again. It has no read conflicts; writes and conflict ranges are 2000. While it
+ * lasts, PostgreSQL cannot remove what is overwritten or deleted meanwhile, in the whole database: see docs/semantics.md. */
 VD_CHECKED int vd_transaction_set_option(
 	struct vd_transaction *transaction, const char *name, const char *value);
 

@@ -5,8 +5,6 @@
 #include "follower/commit/commit.h"
 #include "follower/transaction.h"
 
-enum { FURTHER_BYTES = 12 };
-
 static void keep_one(struct vd_conflict *items, size_t *count, const struct vd_range *reads,
 	size_t read_count, uint32_t place, uint64_t version)
 {
@@ -23,14 +21,14 @@ static void keep_one(struct vd_conflict *items, size_t *count, const struct vd_r
 void vd_conflicting_keep(struct vd_conflicting *conflicting, struct vd_arena *arena,
 	const struct vd_range *reads, size_t read_count, const struct vd_verdict *verdict)
 {
-	const uint8_t *further = verdict->conflicts_further.data;
-	size_t further_count = verdict->conflicts_further.size / FURTHER_BYTES;
+	const uint8_t *further = verdict->further.data;
+	size_t further_count = verdict->further.size / VD_COMMIT_FURTHER_BYTES;
 	size_t count = 0;
 	struct vd_conflict *items = vd_arena_array(arena, 1 + further_count, sizeof *items);
 	if (items == NULL)
 		return;
 	keep_one(items, &count, reads, read_count, verdict->conflict_range, verdict->conflict_version);
-	for (size_t i = 0; i < further_count; i++, further += FURTHER_BYTES)
+	for (size_t i = 0; i < further_count; i++, further += VD_COMMIT_FURTHER_BYTES)
 		keep_one(items, &count, reads, read_count, vd_load_be32(further), vd_load_be64(further + 4));
 	*conflicting = (struct vd_conflicting){ items, count };
 }

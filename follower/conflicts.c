@@ -58,7 +58,7 @@ static struct vd_bytes swallow(struct vd_conflicts *conflicts, struct stretch *s
 
 bool vd_conflicts_add(struct vd_conflicts *conflicts, struct vd_range range)
 {
-	range.end = vd_bytes_min(range.end, VD_KEYS_END);
+	range.end = vd_bytes_min(range.end, VD_SYSTEM_KEYS_END);
 	if (vd_range_is_empty(range))
 		return true;
 	bool is_new = false;
@@ -83,7 +83,7 @@ bool vd_conflicts_add(struct vd_conflicts *conflicts, struct vd_range range)
 bool vd_conflicts_add_key(struct vd_conflicts *conflicts, struct vd_bytes key)
 {
 	struct stretch *floor = stretch_of(vd_map_floor(&conflicts->map, key));
-	if (vd_bytes_compare(key, VD_KEYS_END) >= 0 || (floor != NULL && vd_bytes_less(key, floor->end)))
+	if (vd_bytes_compare(key, VD_SYSTEM_KEYS_END) >= 0 || (floor != NULL && vd_bytes_less(key, floor->end)))
 		return true;
 	uint8_t small[256];
 	uint8_t *copy = small;

@@ -21,7 +21,7 @@ struct vd_conflicts {
 
 void vd_conflicts_init(struct vd_conflicts *conflicts, struct vd_arena *arena);
 
-/* An empty range adds nothing. What lies at or above \xff is left out: nothing is ever written there. */
+/* An empty range adds nothing. What lies at or above \xff\xff is left out: nothing is ever written there. */
 VD_MUST_USE bool vd_conflicts_add(struct vd_conflicts *conflicts, struct vd_range range);
 VD_MUST_USE bool vd_conflicts_add_key(struct vd_conflicts *conflicts, struct vd_bytes key);
 

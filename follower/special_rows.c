@@ -16,7 +16,7 @@ static bool read_set(const struct vd_transaction *transaction, struct vd_arena *
 	return vd_conflicts_list(&transaction->reads, arena, &set->ranges);
 }
 
-/* What the leader will take for it, but that it knows no stamp yet. */
+/* What the leader will take for it, but that stamps and numbers are not known yet. */
 static bool write_set(const struct vd_transaction *transaction, struct vd_arena *arena, struct set *set)
 {
 	const struct vd_member *member = &transaction->member;
@@ -36,8 +36,13 @@ static bool write_set(const struct vd_transaction *transaction, struct vd_arena 
 		count++;
 	for (size_t i = 0; i < request.mutation_count; i++) {
 		const struct vd_mutation *mutation = &request.mutations[i];
-		if (mutation->op == VD_OP_SET_VERSIONSTAMPED_KEY && !mutation->no_write_conflict &&
+		bool is_stamped = mutation->op == VD_OP_SET_VERSIONSTAMPED_KEY ||
+						  (mutation->op == VD_OP_SET_SEQUENCED_VALUE && mutation->is_stamped);
+		if (is_stamped && !mutation->no_write_conflict &&
 			!vd_stamp_range(arena, mutation->key, least, &ranges[count++]))
+			return false;
+		if (mutation->op == VD_OP_SET_SEQUENCED_KEY &&
+			!vd_range_of_key(arena, mutation->counter, &ranges[count++]))
 			return false;
 	}
 	set->ranges = ranges;

@@ -104,6 +104,7 @@ static void on_verdict(void *arg, const struct vd_verdict *verdict)
 			transaction->is_committed = true;
 			transaction->committed_version = (int64_t)verdict->version;
 			transaction->committed_order = verdict->order;
+			vd_sequences_keep(&transaction->sequences, verdict);
 			vd_watches_arm(transaction);
 		}
 		stamps_end(submission, 0, &stamp);

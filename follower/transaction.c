@@ -131,6 +131,7 @@ void vd_transaction_clear_state(struct vd_transaction *transaction)
 	transaction->mutation_bytes = 0;
 	transaction->options.next_write_no_conflict = false;
 	vd_arena_reset(&transaction->arena);
+	vd_sequences_init(&transaction->sequences, &transaction->arena);
 	vd_conflicts_init(&transaction->reads, &transaction->arena);
 	vd_conflicts_init(&transaction->writes, &transaction->arena);
 	memset(&transaction->member, 0, sizeof transaction->member);

@@ -13,8 +13,7 @@
  *    lost snapshot, then what is wrong with the call itself.
  *
  * Under the guard. The public calls are in transaction.c, write.c, get.c, get_key.c, get_range.c, submission.c, committed.c, conflicting.c,
- * retry.c,
- * run.c and iterator.c.
+ * retry.c, run.c, iterator.c and sequence.c.
  */
 #ifndef VD_FOLLOWER_TRANSACTION_H
 #define VD_FOLLOWER_TRANSACTION_H
@@ -27,6 +26,7 @@
 #include "follower/database.h"
 #include "follower/deadline.h"
 #include "follower/options.h"
+#include "follower/sequence.h"
 #include "follower/snapshot/snapshot.h"
 
 struct vd_iterator;
@@ -60,6 +60,7 @@ struct vd_transaction {
 		VD_VECTOR(struct vd_mutation);
 	} mutations;
 	size_t mutation_bytes;
+	struct vd_sequences sequences;
 	struct vd_conflicts reads;
 	struct vd_conflicts writes; /* beyond those of the mutations */
 	struct vd_member member;
@@ -99,6 +100,9 @@ VD_MUST_USE struct vd_future *vd_transaction_failed(
 	const struct vd_transaction *transaction, const struct vd_fault *fault);
 /* What a public call returns in the child of a fork. */
 VD_MUST_USE struct vd_future *vd_transaction_forked(const struct vd_transaction *transaction);
+
+/* Any write: checked, counted, put over what is seen; or its error is kept (write.c). */
+void vd_transaction_write(struct vd_transaction *transaction, struct vd_mutation mutation);
 
 /* Where keys end for this transaction: \xff, or \xff\xff if it may read the system's. */
 struct vd_bytes vd_transaction_last_key(const struct vd_transaction *transaction);

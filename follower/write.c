@@ -47,13 +47,15 @@ static bool keep(struct vd_transaction *transaction, struct vd_mutation *mutatio
 											 transaction->database->settings.limits.value_bytes)) == NULL)
 		return false;
 	uint64_t least = transaction->member.has_version ? transaction->member.version : 0;
-	return vd_bytes_dup(arena, mutation->key, &mutation->key) &&
+	bool is_sequenced = vd_op_is_sequenced(mutation->op);
+	return (!is_sequenced || vd_sequences_draw(&transaction->sequences, &mutation->counter)) &&
+		   vd_bytes_dup(arena, mutation->key, &mutation->key) &&
 		   vd_bytes_dup(arena, mutation->value, &mutation->value) &&
 		   vd_vector_push(&transaction->mutations, *mutation) &&
 		   vd_overlay_apply(transaction->overlay, mutation, least);
 }
 
-static void write_apply(struct vd_transaction *transaction, struct vd_mutation mutation)
+void vd_transaction_write(struct vd_transaction *transaction, struct vd_mutation mutation)
 {
 	if (vd_transaction_check(transaction, NULL) != 0)
 		return; /* which surfaces at the next call that can fail */
@@ -72,6 +74,12 @@ static void write_apply(struct vd_transaction *transaction, struct vd_mutation m
 		defer(transaction, &refusal);
 		return;
 	}
+	if (mutation.op == VD_OP_SET_SEQUENCED_VALUE &&
+		!vd_sequences_has(&transaction->sequences, mutation.counter)) {
+		vd_fault_set(&transaction->deferred, VD_CODE_CLIENT_INVALID_OPERATION,
+			"no key is sequenced by this counter yet: %s", VD_ESCAPE_SHORT(mutation.counter));
+		return;
+	}
 	if (!keep(transaction, &mutation)) {
 		defer_memory(transaction);
 		return;
@@ -84,7 +92,7 @@ static void write_enter(
 {
 	if (vd_guard_enter(transaction->guard) != 0)
 		return;
-	write_apply(transaction, (struct vd_mutation){ .op = op, .key = key, .value = value });
+	vd_transaction_write(transaction, (struct vd_mutation){ .op = op, .key = key, .value = value });
 	vd_guard_leave(transaction->guard);
 }
 

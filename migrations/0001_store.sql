@@ -42,6 +42,8 @@ CREATE TABLE clients (
 -- code is 0 for committed, else the error number; with a conflict, order says how many read ranges lost beyond the first.
 -- details holds 16 bytes for each read range that lost, those of a request behind each other:
 --   sequence - first (4) | index of the read range (4) | version that it lost to (8)
+-- and for each counter of a commit with sequenced keys, in the order in which the request names them first:
+--   sequence - first (4) | index of the counter (4) | its first number (8)
 -- notes maps a sequence number to the message of an SQL error.
 CREATE TABLE outcomes (
   client  uuid   NOT NULL,
@@ -155,7 +157,8 @@ CREATE TYPE answer AS (
   detail_range   bigint,
   detail_version bigint,
   note           text,
-  further        bytea -- the read ranges that lost beyond the first: 12 bytes each, index (4) and version (8)
+  further        bytea -- the read ranges that lost, or the counters, beyond the first: 12 bytes each, index (4) and
+                       -- version or first number (8)
 );
 
 -- One statement, so one snapshot: a request is seen either queued or decided, never neither because it moved.

@@ -305,6 +305,20 @@ void vd_client_loaded(struct vd_client *client)
 		client->state = VD_CLIENT_UNREGISTERED;
 }
 
+/* Of a conflict the first range is kept, of a winner the first counter, and how many there are. */
+static void known_load_detail(struct vd_known *known, uint32_t index, uint64_t value)
+{
+	if (known->code == 0) {
+		if (index == 0)
+			known->detail_version = value;
+		if (known->detail_range <= index)
+			known->detail_range = index + 1;
+	} else if (known->detail_version == 0) {
+		known->detail_range = index;
+		known->detail_version = value;
+	}
+}
+
 bool vd_clients_load_outcome(struct vd_clients *clients, const struct vd_client_id *id, uint64_t first,
 	uint64_t version, struct vd_bytes entries, struct vd_bytes details)
 {
@@ -331,10 +345,7 @@ bool vd_clients_load_outcome(struct vd_clients *clients, const struct vd_client_
 		struct vd_known *known = known_slot(client, client->known, client->known_capacity, sequence);
 		if (known->sequence == 0)
 			return false;
-		if (known->detail_version != 0)
-			continue; /* a further range, or read before */
-		known->detail_range = vd_load_be32(detail + 4);
-		known->detail_version = vd_load_be64(detail + 8);
+		known_load_detail(known, vd_load_be32(detail + 4), vd_load_be64(detail + 8));
 	}
 	return true;
 }

@@ -37,9 +37,11 @@ struct vd_known {
 	uint64_t version;  /* of its batch; 0: a tombstone */
 	uint64_t digest;
 	uint64_t detail_version; /* of a conflict: what the first range that lost has lost to */
-	uint32_t detail_range;   /* of a conflict: its index among the read ranges */
-	uint16_t code;           /* 0: committed, else the error number; 1025: a tombstone */
-	uint16_t order;          /* of a winner; of a conflict: how many further ranges lost, as stored */
+							 /* of a winner with counters: the first number of the first one */
+	uint32_t
+		detail_range; /* of a conflict: its index among the read ranges; of a winner: how many counters */
+	uint16_t code;    /* 0: committed, else the error number; 1025: a tombstone */
+	uint16_t order;   /* of a winner; of a conflict: how many further ranges lost, as stored */
 };
 
 enum vd_client_state {

@@ -119,20 +119,26 @@ static const char *notes_of(struct vd_batch *batch, const struct vd_owner *owner
 
 static size_t details_of(const struct vd_item *item)
 {
-	bool is_conflict = item->fate == VD_FATE_DECIDED && item->verdict.code == VD_CODE_NOT_COMMITTED;
-	return is_conflict ? 1 + (size_t)item->verdict.order : 0;
+	if (item->fate != VD_FATE_DECIDED)
+		return 0;
+	const struct vd_known *verdict = &item->verdict;
+	return verdict->code == VD_CODE_NOT_COMMITTED ? 1 + (size_t)verdict->order
+		   : verdict->code == 0                   ? verdict->detail_range
+												  : 0;
 }
 
-/* One record for each range that lost, the first one first. Returns the end. */
+/* One record for each range that lost, the first one first, or for each counter. Returns the end. */
 static uint8_t *details_put(uint8_t *to, const struct vd_item *item, uint64_t lowest)
 {
-	struct vd_lost lost = { item->verdict.detail_range, item->verdict.detail_version };
+	struct vd_lost record = { item->verdict.detail_range, item->verdict.detail_version };
 	for (size_t i = 0; i < details_of(item); i++, to += ENTRY_BYTES) {
-		if (i > 0)
-			lost = item->lost[i - 1];
+		if (item->verdict.code == 0)
+			record = (struct vd_lost){ (uint32_t)i, item->numbers[i] };
+		else if (i > 0)
+			record = item->lost[i - 1];
 		vd_store_be32(to, (uint32_t)(item->sequence - lowest));
-		vd_store_be32(to + 4, lost.range);
-		vd_store_be64(to + 8, lost.version);
+		vd_store_be32(to + 4, record.range);
+		vd_store_be64(to + 8, record.version);
 	}
 	return to;
 }

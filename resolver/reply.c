@@ -4,9 +4,10 @@
 
 #include <stdio.h>
 
-#define NONE            UINT32_MAX
-#define ENTRY_CHARS_MAX 80 /* a blank, 20 digits, 16, 5, 10, 20, 2, and five colons */
-#define MORE_CHARS_MAX  32
+#define NONE             UINT32_MAX
+#define ENTRY_CHARS_MAX  90 /* a blank, 20 digits, 16, 5, 10, 20, 10, and five colons */
+#define NUMBER_CHARS_MAX 20 /* 19 digits and a colon */
+#define MORE_CHARS_MAX   32
 
 struct list {
 	struct vd_reply *items;
@@ -95,10 +96,33 @@ static void flush(struct writer *writer)
 
 /* ---- To clients ---- */
 
+/* What is stored of the verdict beyond the first range that lost, or the first counter. */
+static uint32_t further_of(const struct vd_item *item)
+{
+	const struct vd_known *verdict = &item->verdict;
+	if (verdict->code == VD_CODE_NOT_COMMITTED)
+		return verdict->order;
+	return verdict->code == 0 && verdict->detail_range > 0 ? verdict->detail_range - 1 : 0;
+}
+
+/* How many of them are told with it: a winner's, all or none. */
+static uint32_t numbers_of(const struct vd_item *item)
+{
+	bool is_anew = item->fate == VD_FATE_DECIDED && item->verdict.code == 0;
+	uint32_t further = further_of(item);
+	return is_anew && further <= VD_REPLY_NUMBERS_MAX ? further : 0;
+}
+
+static size_t entry_chars_max(const struct vd_item *item)
+{
+	return ENTRY_CHARS_MAX + (size_t)numbers_of(item) * NUMBER_CHARS_MAX;
+}
+
 static void put_entry(struct writer *writer, const struct vd_item *item)
 {
 	const struct vd_known *verdict = &item->verdict;
 	bool is_conflict = verdict->code == VD_CODE_NOT_COMMITTED;
+	bool is_winner = verdict->code == 0;
 	put_char(writer, ' ');
 	put_number(writer, item->sequence);
 	put_char(writer, ':');
@@ -106,12 +130,17 @@ static void put_entry(struct writer *writer, const struct vd_item *item)
 	put_char(writer, ':');
 	put_number(writer, verdict->code);
 	put_char(writer, ':');
-	put_number(writer, is_conflict ? verdict->detail_range : verdict->code == 0 ? verdict->order : 0);
+	put_number(writer, is_conflict ? verdict->detail_range : is_winner ? verdict->order : 0);
 	put_char(writer, ':');
-	put_number(writer, is_conflict ? verdict->detail_version : 0);
-	if (is_conflict && verdict->order > 0) {
+	put_number(writer, is_conflict || is_winner ? verdict->detail_version : 0);
+	uint32_t further = further_of(item);
+	if (further > 0) {
 		put_char(writer, ':');
-		put_number(writer, verdict->order);
+		put_number(writer, further);
+	}
+	for (uint32_t i = 1; i <= numbers_of(item); i++) {
+		put_char(writer, ':');
+		put_number(writer, item->numbers[i]);
 	}
 	writer->has_entry = true;
 }
@@ -131,7 +160,7 @@ static void pack_some(
 		if (!is_told(item) || (item->verdict.version == batch->version) != is_own)
 			continue;
 		if (writer->has_entry &&
-			(item->verdict.version != version || writer->used + ENTRY_CHARS_MAX > writer->limit))
+			(item->verdict.version != version || writer->used + entry_chars_max(item) > writer->limit))
 			flush(writer);
 		if (!writer->has_entry) {
 			version = item->verdict.version;

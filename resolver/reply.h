@@ -12,6 +12,8 @@
 
 /* PostgreSQL takes 7,999. */
 #define VD_REPLY_PAYLOAD_BYTES 7900
+/* The first numbers of further counters that a reply tells; who drew on more is told to look. */
+#define VD_REPLY_NUMBERS_MAX 63
 /* Payloads that list verdicts for observers, a batch. */
 #define VD_REPLY_LISTS_MAX 16
 

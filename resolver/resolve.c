@@ -90,6 +90,9 @@ static bool gate_number(struct vd_batch *batch, struct vd_item *item, struct vd_
 	if (!vd_sequence_number(batch, &item->request, numbered))
 		return false;
 	item->verdict.code = (uint16_t)numbered->code;
+	item->numbers = numbered->firsts;
+	item->verdict.detail_range = numbered->first_count;
+	item->verdict.detail_version = numbered->first_count > 0 ? numbered->firsts[0] : 0;
 	return true;
 }
 

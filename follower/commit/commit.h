@@ -24,7 +24,10 @@
 struct vd_commit;
 struct vd_database;
 
-enum { VD_COMMIT_PATIENCE_MS = 1000 };
+enum {
+	VD_COMMIT_PATIENCE_MS = 1000,
+	VD_COMMIT_FURTHER_BYTES = 12, /* of one in struct vd_verdict's `further` */
+};
 
 struct vd_verdict {
 	/* 0: committed; 1020 conflict; 1007 too old; 1021, 1025 as above; else the reason of the refusal */
@@ -36,9 +39,12 @@ struct vd_verdict {
 	/* of a conflict: the index of the first read range in the request that lost, and the version that it lost to (0: not known) */
 	uint32_t conflict_range;
 	uint64_t conflict_version;
+	/* of a commit with sequenced keys: the first number of the counter that it names first */
+	uint64_t number;
 	/* of a conflict: the further ranges that lost, if the request asked for them; 12 bytes each, big-endian: index (4) and
-	 * version (8). Borrowed until the handler returns. */
-	struct vd_bytes conflicts_further;
+	 * version (8). Of a commit: the further counters, in the order in which it names them: index (4) and first number (8).
+	 * Borrowed until the handler returns. */
+	struct vd_bytes further;
 	/* the server's message of a 7002, or why the outcome is unknown; "" else. Borrowed until the handler returns. */
 	const char *message;
 };

@@ -4,23 +4,40 @@
  * Anybody may send on our channel. An entry is believed if its token is that of the open commit with its number, and once,
  * since the commit is not open afterwards. Everything else is passed over without a word.
  */
+#include "common/base/endian.h"
 #include "common/base/log.h"
 #include "follower/commit/committer.h"
 #include "follower/commit/reply.h"
 
 #include <stdio.h>
 
+/* The numbers of an entry in the form of a verdict. */
+static struct vd_bytes further_of(const struct vd_reply_entry *entry, uint8_t *bytes)
+{
+	uint8_t *to = bytes;
+	for (uint32_t i = 0; i < entry->number_count; i++, to += VD_COMMIT_FURTHER_BYTES) {
+		vd_store_be32(to, i + 1);
+		vd_store_be64(to + 4, entry->numbers[i]);
+	}
+	return vd_bytes_of(bytes, (size_t)(to - bytes));
+}
+
 static void believe(struct vd_committer *committer, struct vd_commit *commit, uint64_t version,
 	const struct vd_reply_entry *entry)
 {
 	bool is_conflict = entry->code == VD_CODE_NOT_COMMITTED;
-	if (entry->code == VD_CODE_SQL_ERROR || (is_conflict && entry->has_more)) {
-		commit->look_now = true; /* its text, or all that it lost, does not fit into a reply */
+	bool is_commit = entry->code == VD_CODE_SUCCESS;
+	if (entry->code == VD_CODE_SQL_ERROR ||
+		((is_conflict || is_commit) && entry->number_count < entry->further)) {
+		commit->look_now = true; /* its text, all that it lost, or all its numbers do not fit into a reply */
 		return;
 	}
+	uint8_t further[VD_COMMIT_FURTHER_BYTES * VD_REPLY_NUMBERS_MOST];
 	struct vd_verdict verdict = { .code = entry->code, .version = version, .message = "" };
-	if (entry->code == VD_CODE_SUCCESS) {
+	if (is_commit) {
 		verdict.order = (uint16_t)entry->a;
+		verdict.number = entry->b;
+		verdict.further = further_of(entry, further);
 	} else if (is_conflict) {
 		verdict.conflict_range = (uint32_t)entry->a;
 		verdict.conflict_version = entry->b;

@@ -162,11 +162,10 @@ void vd_commits_decide(struct vd_commits *commits, struct vd_commit *commit, con
 	if (verdict->message != NULL && *verdict->message != '\0')
 		commit->message = strdup(verdict->message);
 	commit->verdict.message = commit->message != NULL ? commit->message : "";
-	struct vd_bytes further = verdict->conflicts_further;
+	struct vd_bytes further = verdict->further;
 	if (further.size > 0 && (commit->further = malloc(further.size)) != NULL)
 		memcpy(commit->further, further.data, further.size);
-	commit->verdict.conflicts_further =
-		vd_bytes_of(commit->further, commit->further != NULL ? further.size : 0);
+	commit->verdict.further = vd_bytes_of(commit->further, commit->further != NULL ? further.size : 0);
 	TAILQ_INSERT_TAIL(&commits->decided, commit, link);
 	move(commits, commit, VD_COMMIT_DECIDED);
 }

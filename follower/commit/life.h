@@ -57,7 +57,7 @@ struct vd_commit {
 	void *arg;
 	struct vd_verdict verdict;
 	char *message;               /* owned; what verdict.message points to, or NULL */
-	uint8_t *further;            /* owned; what verdict.conflicts_further points to, or NULL */
+	uint8_t *further;            /* owned; what verdict.further points to, or NULL */
 	TAILQ_ENTRY(vd_commit) link; /* waiting, open or decided */
 	LIST_ENTRY(vd_commit) bucket;
 };

@@ -87,9 +87,11 @@ static bool answer_read(
 			.message = "",
 		},
 	};
-	if (answer->verdict.code != VD_CODE_SUCCESS)
+	if (answer->verdict.code == VD_CODE_SUCCESS)
+		answer->verdict.number = (uint64_t)vd_pg_rows_int8(rows, row, 6);
+	else
 		answer->verdict.order = 0;
-	if (!vd_bytes_dup(arena, vd_pg_rows_bytea(rows, row, 8), &answer->verdict.conflicts_further))
+	if (!vd_bytes_dup(arena, vd_pg_rows_bytea(rows, row, 8), &answer->verdict.further))
 		return false;
 	if (vd_pg_rows_null(rows, row, 7))
 		return true;

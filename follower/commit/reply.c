@@ -81,8 +81,12 @@ static bool read_entry(const char **at, struct vd_reply_entry *entry)
 		!read_number(at, INT64_MAX, &entry->a) || !skip(at, ':') || !read_number(at, INT64_MAX, &entry->b))
 		return false;
 	uint64_t further = 0;
-	entry->has_more = skip(at, ':') && read_number(at, UINT16_MAX, &further) && further > 0;
 	entry->code = (int)code;
+	entry->further = skip(at, ':') && read_number(at, UINT32_MAX, &further) ? (uint32_t)further : 0;
+	for (entry->number_count = 0; entry->number_count < VD_REPLY_NUMBERS_MOST &&
+								  entry->number_count < entry->further && skip(at, ':') &&
+								  read_number(at, INT64_MAX, &entry->numbers[entry->number_count]);)
+		entry->number_count++;
 	if (entry->code == VD_CODE_SUCCESS && entry->a > UINT16_MAX)
 		return false;
 	return entry->sequence != 0 && entry->a <= UINT32_MAX;

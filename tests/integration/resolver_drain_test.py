@@ -305,8 +305,8 @@ def test_a_purged_client_is_refused(world):
 
 
 def test_statements_do_not_grow_with_the_batch(servers, migrate, program, tmp_path):
-    """Mixed batches of 1, 100 and 1,000 requests of 8 followers (ranges, atomic ops, stamps, reads): the same number of
-    statements on the wire, by PostgreSQL's own count."""
+    """Mixed batches of 1, 100 and 1,000 requests of 8 followers (ranges, atomic ops, stamps, sequenced keys, reads): the same
+    number of statements on the wire, by PostgreSQL's own count."""
     server = servers(log_min_duration_statement=0, log_line_prefix="%a|")
     world = rw.World(server.migrated(migrate), program("resolver/verdict-resolver"), tmp_path)
     try:
@@ -316,7 +316,8 @@ def test_statements_do_not_grow_with_the_batch(servers, migrate, program, tmp_pa
         def one(client, i):
             return client.request([(SET, b"k%d" % i, b"v"), (ADD, b"n%d" % (i % 50), le(1)), (CLEAR, b"d%d" % i),
                                    (CLEAR_RANGE, b"r%d" % i, b"r%d\xff" % i),
-                                   (STAMPED_KEY, b"s" + b"\0" * 10 + struct.pack("<I", 1), b"v")],
+                                   (STAMPED_KEY, b"s" + b"\0" * 10 + struct.pack("<I", 1), b"v"),
+                                   rw.sequenced(b"%d" % (i % 50), b"q%d/" % (i % 50), b"v")],
                                   reads=[rw.key_range(b"other%d" % i)])
         for client in clients:  # known to the leader
             client.commit([(SET, b"x", b"1")])

@@ -5,6 +5,8 @@
  * Transactions and futures have numbers that the test gives. Bytes are hexadecimal, "-" for none.
  *     new T, free T, reset T, cancel T, option T NAME [VALUE]
  *     set T K V, clear T K, clear_range T B E, atomic T OP K V
+ *     sequenced_key T C PREFIX V STAMPED, sequenced_value T C K V STAMPED
+ *     first T C                           "first <code> <number>"
  *     conflict T read|write B E           "conflict <code>"
  *     read_at T VERSION                   "read_at <code>"
  *     size T, committed T, order T        "<word> <code> <number>"
@@ -209,6 +211,28 @@ static void order_atomic(void)
 	struct blob key = blob(3), operand = blob(4);
 	vd_transaction_atomic_op(
 		transaction(1), (enum vd_mutation_type)number(2), key.data, key.size, operand.data, operand.size);
+}
+
+static void order_sequenced_key(void)
+{
+	struct blob counter = blob(2), prefix = blob(3), value = blob(4);
+	vd_transaction_set_sequenced_key(transaction(1), counter.data, counter.size, prefix.data, prefix.size,
+		value.data, value.size, number(5) != 0);
+}
+
+static void order_sequenced_value(void)
+{
+	struct blob counter = blob(2), key = blob(3), value = blob(4);
+	vd_transaction_set_sequenced_value(transaction(1), counter.data, counter.size, key.data, key.size,
+		value.data, value.size, number(5) != 0);
+}
+
+static void order_first(void)
+{
+	struct blob counter = blob(2);
+	int64_t first = 0;
+	int code = vd_transaction_get_first_number(transaction(1), counter.data, counter.size, &first);
+	printf("first %d %" PRId64 "\n", code, first);
 }
 
 static void order_conflict(void)
@@ -459,6 +483,9 @@ static const struct {
 	{ "clear", order_clear },
 	{ "clear_range", order_clear_range },
 	{ "atomic", order_atomic },
+	{ "sequenced_key", order_sequenced_key },
+	{ "sequenced_value", order_sequenced_value },
+	{ "first", order_first },
 	{ "conflict", order_conflict },
 	{ "size", order_size },
 	{ "committed", order_committed },

@@ -136,24 +136,37 @@ static bool counter_read(const struct model_store *store, struct vd_bytes counte
 	return value == NULL || (value->size == 8 && value->data[0] < 0x80);
 }
 
-int model_count(const struct model_store *store, const struct vd_request *request)
+/* How many numbers the counter has given to the mutations before this one. */
+static uint64_t given_before(const struct vd_request *request, size_t end)
 {
-	for (size_t i = 0; i < request->mutation_count; i++) {
+	uint64_t given = 0;
+	for (size_t i = 0; i < end; i++)
+		given += request->mutations[i].op == VD_OP_SET_SEQUENCED_KEY &&
+				 vd_bytes_equal(request->mutations[i].counter, request->mutations[end].counter);
+	return given;
+}
+
+void model_count(struct model *model, const struct model_store *store, const struct vd_request *request,
+	struct model_verdict *verdict)
+{
+	for (size_t i = 0; i < request->mutation_count && verdict->code == 0; i++) {
 		const struct vd_mutation *mutation = &request->mutations[i];
 		bool is_key = mutation->op == VD_OP_SET_SEQUENCED_KEY;
 		if (!is_key && mutation->op != VD_OP_SET_SEQUENCED_VALUE)
 			continue;
 		uint64_t next;
-		uint64_t before = 0;
-		for (size_t k = 0; k < i; k++)
-			before += request->mutations[k].op == VD_OP_SET_SEQUENCED_KEY &&
-					  vd_bytes_equal(request->mutations[k].counter, mutation->counter);
+		uint64_t before = given_before(request, i);
 		if (!is_key && before == 0)
-			return 2000;
-		if (is_key && (!counter_read(store, mutation->counter, &next) || next + before >= INT64_MAX))
-			return 7006;
+			verdict->code = 2000;
+		else if (is_key && (!counter_read(store, mutation->counter, &next) || next + before >= INT64_MAX))
+			verdict->code = 7006;
+		else if (is_key && before == 0)
+			model->numbers[verdict->range++] = next;
 	}
-	return 0;
+	if (verdict->code != 0)
+		verdict->range = 0;
+	if (verdict->range > 0)
+		verdict->lost_to = model->numbers[0];
 }
 
 /* ---- Mutations ---- */

@@ -11,7 +11,7 @@
 #include "common/kv/request.h"
 #include "tests/property/property.h"
 
-enum { MODEL_PAIRS_MAX = 400, MODEL_LIST_MAX = 20000, MODEL_READS_MAX = 4 };
+enum { MODEL_PAIRS_MAX = 400, MODEL_LIST_MAX = 20000, MODEL_READS_MAX = 4, MODEL_COUNTERS_MAX = 4 };
 
 struct model_store {
 	unsigned count;
@@ -28,8 +28,8 @@ struct model_verdict {
 	uint64_t version;
 	int code;
 	unsigned order;
-	uint32_t range; /* of a conflict: the first that lost */
-	uint64_t lost_to;
+	uint32_t range;         /* of a conflict: the first that lost; of a winner: how many counters */
+	uint64_t lost_to;       /* of a winner with counters: the first number of the first one */
 	unsigned further_count; /* how much else it is told to have lost */
 	bool is_durable;
 	bool is_tombstone;
@@ -52,7 +52,8 @@ struct model {
 	struct {
 		uint32_t range;
 		uint64_t lost_to;
-	} further[MODEL_READS_MAX]; /* of the request judged last */
+	} further[MODEL_READS_MAX];           /* of the request judged last */
+	uint64_t numbers[MODEL_COUNTERS_MAX]; /* likewise */
 	size_t verdict_count;
 	struct model_verdict verdicts[MODEL_LIST_MAX];
 };
@@ -71,8 +72,9 @@ struct model_verdict *model_verdict_of(struct model *model, unsigned client, uin
 /* 0, 1007, 1009 or 1020 with what was lost in the verdict. */
 void model_judge(struct model *model, const struct vd_request *request, struct model_verdict *verdict);
 
-/* 0, or why no numbers can be given: 2000, 7006. */
-int model_count(const struct model_store *store, const struct vd_request *request);
+/* For one that nothing else speaks against: 0 with its counters' first numbers, or why none can be given: 2000, 7006. */
+void model_count(struct model *model, const struct model_store *store, const struct vd_request *request,
+	struct model_verdict *verdict);
 
 /* Does a winner's mutations to the store, and notes its writes. */
 void model_do(struct model *model, struct model_store *store, const struct vd_request *request,

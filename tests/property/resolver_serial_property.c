@@ -341,7 +341,7 @@ static bool judge_known(const struct vd_item *item, const struct row *row, const
 		return got->code == 2000 ? true : property_fail(model.c, "denied with %d", got->code);
 	unsigned order = known->code == 1020 ? known->further_count : known->order;
 	if (got->code != known->code || got->version != known->version || got->order != order ||
-		(known->code == 1020 && (got->detail_range != known->range || got->detail_version != known->lost_to)))
+		got->detail_range != known->range || got->detail_version != known->lost_to)
 		FAIL("arrival %lld: repeated as %d at %llu, was %d at %llu", (long long)item->arrival, got->code,
 			LLU(got->version), known->code, LLU(known->version));
 	return true;
@@ -382,7 +382,11 @@ static bool judge_new(struct turn *turn, const struct vd_item *item, const struc
 		model_judge(&model, &row->request, &verdict);
 	const struct vd_known *got = &item->verdict;
 	if (verdict.code == 0)
-		verdict.code = model_count(&turn->after, &row->request);
+		model_count(&model, &turn->after, &row->request, &verdict);
+	for (uint32_t i = 0; verdict.code == 0 && got->code == 0 && i < verdict.range; i++)
+		if (got->detail_range == verdict.range && item->numbers[i] != model.numbers[i])
+			FAIL("arrival %lld: counter %u gave %llu first, should be %llu", (long long)item->arrival, i,
+				LLU(item->numbers[i]), LLU(model.numbers[i]));
 	if (verdict.code == 0) {
 		verdict.order = (*winners)++;
 		model_do(&model, &turn->after, &row->request, verdict.version, verdict.order);
@@ -427,16 +431,21 @@ static bool judge(struct turn *turn)
 static bool has_reply(const struct vd_batch *batch, const struct vd_item *item)
 {
 	unsigned found = 0;
-	char entry[128];
+	char entry[256];
 	char head[64];
 	const struct vd_known *verdict = &item->verdict;
 	bool is_conflict = verdict->code == 1020;
-	char further[32] = "";
+	char further[128] = "";
+	size_t used = 0;
 	if (is_conflict && verdict->order > 0)
 		snprintf(further, sizeof further, ":%u", verdict->order);
+	if (verdict->code == 0 && verdict->detail_range > 1)
+		used = (size_t)snprintf(further, sizeof further, ":%u", verdict->detail_range - 1);
+	for (uint32_t i = 1; item->fate == VD_FATE_DECIDED && i < verdict->detail_range && used > 0; i++)
+		used += (size_t)snprintf(further + used, sizeof further - used, ":%llu", LLU(item->numbers[i]));
 	snprintf(entry, sizeof entry, " %llu:%016llx:%u:%llu:%llu%s", LLU(item->sequence), LLU(item->token),
 		verdict->code, LLU(is_conflict ? verdict->detail_range : verdict->order),
-		LLU(is_conflict ? verdict->detail_version : 0), further);
+		LLU(verdict->detail_version), further);
 	snprintf(head, sizeof head, "r1 %llu ", LLU(verdict->version));
 	for (size_t i = 0; i < batch->reply_count; i++) {
 		const char *text = (const char *)batch->replies[i].payload.data;

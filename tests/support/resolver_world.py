@@ -18,6 +18,7 @@ import time
 import uuid
 
 SET, CLEAR, ADD, CLEAR_RANGE, MAX, STAMPED_KEY, STAMPED_VALUE = 0, 1, 2, 3, 12, 14, 15
+SEQUENCED_KEY, SEQUENCED_VALUE = 128, 129
 COMMITTED, TOO_OLD, FUTURE, CONFLICT, CANCELLED = 0, 1007, 1009, 1020, 1025
 
 
@@ -55,8 +56,13 @@ def message(number, body):
     return varint(number << 3 | 2) + varint(len(body)) + body
 
 
-def mutation(op, key, value=b"", no_write_conflict=False):
-    return field(1, op) + field(2, key) + field(3, value) + field(4, int(no_write_conflict))
+def mutation(op, key, value=b"", no_write_conflict=False, counter=b"", stamped=False):
+    return (field(1, op) + field(2, key) + field(3, value) + field(4, int(no_write_conflict)) + field(5, counter)
+            + field(6, int(stamped)))
+
+
+def sequenced(counter, prefix, value=b"", stamped=False):
+    return SEQUENCED_KEY, prefix, value, False, b"\xff/counter/" + counter, stamped
 
 
 def encode(mutations=(), reads=(), writes=(), term=b"\0" * 16, version=0, extra=b""):
@@ -98,6 +104,7 @@ class Client:
         self.tokens = {}
         self.verdicts = {}
         self.replies = 0  # how many entries came, copies too
+        self.numbers = {}  # of commits with several counters: what the reply says of the further ones
         self.inbox = self._session("inbox")
         self.session = self._session("follower")
         self.inbox.execute(f"LISTEN {self.schema}_reply_{self.reply:016x}")
@@ -175,6 +182,8 @@ class Client:
                 if self.tokens.get(int(sequence)) != int(token, 16):
                     continue
                 verdict = Verdict(int(version), int(code), int(a), int(b), *map(int, further[:1]))
+                if int(code) == 0 and further[1:]:
+                    self.numbers[int(sequence)] = list(map(int, further[1:]))
                 known = self.verdicts.setdefault(int(sequence), verdict)
                 assert known == verdict, f"two verdicts for {sequence}: {known}, {verdict}"
 

@@ -178,6 +178,12 @@ class Transaction:
     def atomic(self, op, key, operand):
         self.worker.order("atomic", self.number, op, text(key), text(operand))
 
+    def sequenced_key(self, counter, prefix, value, stamped=False):
+        self.worker.order("sequenced_key", self.number, text(counter), text(prefix), text(value), int(stamped))
+
+    def sequenced_value(self, counter, key, value, stamped=False):
+        self.worker.order("sequenced_value", self.number, text(counter), text(key), text(value), int(stamped))
+
     def conflict(self, kind, begin, end):
         return int(self.worker.ask("conflict", self.number, kind, text(begin), text(end)))
 
@@ -251,6 +257,12 @@ class Transaction:
 
     def order(self):
         return self._numbers("order")
+
+    def first(self, counter):
+        code, number = map(int, self.worker.ask("first", self.number, text(counter)).split())
+        if code != 0:
+            raise Failed(code)
+        return number
 
     def lost(self):
         """What a conflict lost to: begin, end, version."""

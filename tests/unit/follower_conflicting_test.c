@@ -29,7 +29,7 @@ static void keeps_all_that_are_in_the_list(void **state)
 	struct vd_verdict verdict = { .code = 1020,
 		.conflict_range = 1,
 		.conflict_version = 7,
-		.conflicts_further = vd_bytes_of(further, sizeof further) };
+		.further = vd_bytes_of(further, sizeof further) };
 	struct vd_conflicting conflicting = { 0 };
 	vd_conflicting_keep(&conflicting, &arena, reads, VD_COUNT(reads), &verdict);
 	assert_int_equal(conflicting.count, 2);

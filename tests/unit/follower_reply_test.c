@@ -85,7 +85,7 @@ static void takes_entries_with_more_behind(void **state)
 		struct vd_reply reply;
 		struct vd_reply_entry entry;
 		assert_true(vd_reply_begin(&reply, payload));
-		if (!vd_reply_next(&reply, &entry) || entry.sequence != 7 || entry.a != 3 || entry.has_more ||
+		if (!vd_reply_next(&reply, &entry) || entry.sequence != 7 || entry.a != 3 || entry.further != 0 ||
 			vd_reply_next(&reply, &entry))
 			fail_msg("\"%s\" was not taken", words[i]);
 	}
@@ -96,14 +96,55 @@ static void says_whether_further_ranges_lost(void **state)
 	(void)state;
 	struct vd_reply reply;
 	struct vd_reply_entry entry;
-	static const bool expected[] = { true, true, false, false, false };
+	static const uint32_t expected[] = { 2, 99, 0, 0, 0 };
 	assert_true(vd_reply_begin(&reply,
 		"r1 5 7:" TOKEN ":1020:3:9:2 7:" TOKEN ":1020:3:9:99:later 7:" TOKEN ":1020:3:9:0"
 		" 7:" TOKEN ":1020:3:9: 7:" TOKEN ":1020:3:9"));
 	for (size_t i = 0; i < VD_COUNT(expected); i++) {
 		assert_true(vd_reply_next(&reply, &entry));
-		assert_int_equal(entry.has_more, expected[i]);
+		assert_int_equal(entry.further, expected[i]);
+		assert_int_equal(entry.number_count, 0);
 	}
+}
+
+static void takes_the_numbers_of_counters(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *words;
+		uint64_t first;
+		uint32_t further;
+		uint32_t count;
+	} rows[] = { { "0:3:5", 5, 0, 0 }, { "0:3:5:2:6:7", 5, 2, 2 }, { "0:3:0:1:9223372036854775806", 0, 1, 1 },
+		{ "0:3:5:3:6:7", 5, 3, 2 }, { "0:3:5:70000", 5, 70000, 0 }, { "0:3:5:2:6:x", 5, 2, 1 },
+		{ "0:3:5:1:6:7", 5, 1, 1 } };
+	for (size_t i = 0; i < VD_COUNT(rows); i++) {
+		char payload[256];
+		snprintf(payload, sizeof payload, "r1 5 7:" TOKEN ":%s 8:" TOKEN ":0:1:0", rows[i].words);
+		struct vd_reply reply;
+		struct vd_reply_entry entry;
+		assert_true(vd_reply_begin(&reply, payload) && vd_reply_next(&reply, &entry));
+		assert_true(entry.code == 0 && entry.a == 3 && entry.b == rows[i].first);
+		assert_int_equal(entry.further, rows[i].further);
+		assert_int_equal(entry.number_count, rows[i].count);
+		if (rows[i].count == 2)
+			assert_true(entry.numbers[0] == 6 && entry.numbers[1] == 7);
+		assert_true(vd_reply_next(&reply, &entry) && entry.sequence == 8 && entry.number_count == 0);
+	}
+}
+
+static void more_numbers_than_an_entry_may_have(void **state)
+{
+	(void)state;
+	char payload[4096] = "r1 5 7:" TOKEN ":0:3:0:100";
+	for (int i = 0; i < 100; i++)
+		strcat(payload, ":4");
+	strcat(payload, " 8:" TOKEN ":0:1:0");
+	struct vd_reply reply;
+	struct vd_reply_entry entry;
+	assert_true(vd_reply_begin(&reply, payload) && vd_reply_next(&reply, &entry));
+	assert_true(entry.further == 100 && entry.number_count == VD_REPLY_NUMBERS_MOST);
+	assert_true(vd_reply_next(&reply, &entry) && entry.sequence == 8);
 }
 
 int main(void)
@@ -115,6 +156,8 @@ int main(void)
 		cmocka_unit_test(passes_over_what_is_no_entry),
 		cmocka_unit_test(takes_entries_with_more_behind),
 		cmocka_unit_test(says_whether_further_ranges_lost),
+		cmocka_unit_test(takes_the_numbers_of_counters),
+		cmocka_unit_test(more_numbers_than_an_entry_may_have),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -327,6 +327,29 @@ enum vd_mutation_type {
 VD_PUBLIC void vd_transaction_atomic_op(struct vd_transaction *transaction, enum vd_mutation_type type,
 	const void *key, size_t key_size, const void *operand, size_t operand_size);
 
+/* Every counter is a key that begins so: a system key, which is read with the option read_system_keys and written by
+ * nothing but the calls below. It holds the number that it gives next: 8 bytes big-endian; absent means 0. */
+#define VD_COUNTER_PREFIX "\xff/counter/"
+
+/* Writes a value under prefix + number: the counter's next number, 8 bytes big-endian, given when the transaction commits,
+ * in the order of the commits and without gaps. Nothing is read, and appenders do not conflict with each other. Several in
+ * one transaction follow each other. Until the commit neither these keys nor the counter can be read here (1036).
+ * counter: the whole key. stamped: the value has 10 bytes for the versionstamp and ends in their offset, as with
+ * VD_MUTATION_SET_VERSIONSTAMPED_VALUE. Errors as those of writes: 2004 also if the counter is none, 2102 also with the
+ * number, 2000 if there is no room for the stamp. The commit is refused with 7006 if the counter holds anything else than
+ * a number, or the last one. */
+VD_PUBLIC void vd_transaction_set_sequenced_key(struct vd_transaction *transaction, const void *counter,
+	size_t counter_size, const void *prefix, size_t prefix_size, const void *value, size_t value_size,
+	bool stamped);
+
+/* Writes a value with the number that the sequenced key before it got (the last one of that counter in this transaction;
+ * 2000 if there is none): 8 bytes of the value become it, at the offset that the value ends in (4 bytes little-endian,
+ * dropped). stamped: the key has 10 bytes for the versionstamp and ends in their offset. So an index or a feed can name
+ * what was appended. */
+VD_PUBLIC void vd_transaction_set_sequenced_value(struct vd_transaction *transaction, const void *counter,
+	size_t counter_size, const void *key, size_t key_size, const void *value, size_t value_size,
+	bool stamped);
+
 enum vd_conflict_range_type {
 	VD_CONFLICT_RANGE_READ = 0,
 	VD_CONFLICT_RANGE_WRITE = 1,
@@ -355,6 +378,10 @@ VD_CHECKED int vd_transaction_get_committed_version(
 	const struct vd_transaction *transaction, int64_t *version);
 /* The place among the commits of that version. */
 VD_CHECKED int vd_transaction_get_committed_order(const struct vd_transaction *transaction, int *order);
+/* The first number that a counter gave to this transaction; what followed in it came behind. 2020 if it is not committed,
+ * 2021 if it has no key sequenced by that counter. */
+VD_CHECKED int vd_transaction_get_first_number(
+	const struct vd_transaction *transaction, const void *counter, size_t counter_size, int64_t *number);
 /* To be asked before the commit; ends with it. A key of 10 bytes (vd_future_get_key). 2021 for a transaction
  * that wrote nothing, 2020 if the commit failed. */
 VD_CHECKED struct vd_future *vd_transaction_get_versionstamp(struct vd_transaction *transaction);

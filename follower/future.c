@@ -43,6 +43,11 @@ struct vd_future {
 			size_t count;
 			bool more;
 		} rows;
+		int64_t size;
+		struct {
+			const struct vd_key *keys;
+			size_t count;
+		} keys;
 	} result;
 };
 
@@ -176,6 +181,20 @@ void vd_future_set_rows(struct vd_future *future, const struct vd_row *rows, siz
 	future->result.rows.rows = rows;
 	future->result.rows.count = count;
 	future->result.rows.more = more;
+}
+
+void vd_future_set_size(struct vd_future *future, int64_t bytes)
+{
+	if (!has_ended(future))
+		future->result.size = bytes;
+}
+
+void vd_future_set_keys(struct vd_future *future, const struct vd_key *keys, size_t count)
+{
+	if (has_ended(future))
+		return;
+	future->result.keys.keys = keys;
+	future->result.keys.count = count;
 }
 
 struct vd_arena *vd_future_arena(struct vd_future *future)
@@ -353,5 +372,23 @@ int vd_future_get_rows(const struct vd_future *future, const struct vd_row **row
 	*rows = future->result.rows.rows;
 	*count = future->result.rows.count;
 	*more = future->result.rows.more;
+	return 0;
+}
+
+int vd_future_get_size(const struct vd_future *future, int64_t *bytes)
+{
+	int code = getter(future, VD_FUTURE_SIZE);
+	if (code == 0)
+		*bytes = future->result.size;
+	return code;
+}
+
+int vd_future_get_keys(const struct vd_future *future, const struct vd_key **keys, size_t *count)
+{
+	int code = getter(future, VD_FUTURE_KEYS);
+	if (code != 0)
+		return code;
+	*keys = future->result.keys.keys;
+	*count = future->result.keys.count;
 	return 0;
 }

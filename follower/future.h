@@ -32,6 +32,8 @@ enum vd_future_kind {
 	VD_FUTURE_VALUE,
 	VD_FUTURE_KEY,
 	VD_FUTURE_ROWS,
+	VD_FUTURE_SIZE,
+	VD_FUTURE_KEYS,
 };
 
 /* Two references: the user's (freed by vd_future_free) and the maker's (given up by vd_future_finish). NULL without memory:
@@ -55,7 +57,9 @@ void vd_future_finish(struct vd_future *future, int code, const char *message);
 void vd_future_set_version(struct vd_future *future, int64_t version);
 VD_MUST_USE bool vd_future_set_value(struct vd_future *future, bool present, struct vd_bytes value);
 VD_MUST_USE bool vd_future_set_key(struct vd_future *future, struct vd_bytes key);
-/* Rows are not copied: they, and what they point to, are to live in vd_future_arena. */
+void vd_future_set_size(struct vd_future *future, int64_t bytes);
+/* Rows and keys are not copied: they, and what they point to, are to live in vd_future_arena. */
+void vd_future_set_keys(struct vd_future *future, const struct vd_key *keys, size_t count);
 void vd_future_set_rows(struct vd_future *future, const struct vd_row *rows, size_t count, bool more);
 /* vd_future_free from under the guard: for a future that the library itself holds as its user. */
 void vd_future_drop(struct vd_future *future);

@@ -153,6 +153,8 @@ static void tell(struct batch *batch, struct vd_fetch *fetch)
 		fetch_tell(fetch, 0, NULL);
 	else if (fetch->kind == FETCH_RANGE)
 		tell_range(fetch);
+	else if (fetch->kind == FETCH_MEASURE)
+		measure_tell(fetch);
 	else if (batch->no_memory)
 		fetch_tell(fetch, VD_CODE_NO_MEMORY, no_memory);
 	else {
@@ -281,8 +283,12 @@ static bool ask(struct vd_pg_segment *segment, struct batch *batch, struct vd_ar
 	bool is_good = batch->point_count == 0 || ask_points(segment, batch, arena);
 	struct vd_fetch *fetch;
 	TAILQ_FOREACH(fetch, &batch->fetches, link)
-	if (fetch->kind == FETCH_RANGE && is_good)
-		is_good = ask_range(segment, fetch, arena);
+	{
+		if (fetch->kind == FETCH_RANGE && is_good)
+			is_good = ask_range(segment, fetch, arena);
+		if (fetch->kind == FETCH_MEASURE && is_good)
+			is_good = measure_ask(segment, fetch, arena);
+	}
 	return is_good;
 }
 

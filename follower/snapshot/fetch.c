@@ -30,7 +30,7 @@ void fetch_tell(struct vd_fetch *fetch, int code, const char *message)
 	fetch_free(fetch);
 }
 
-static struct vd_fetch *fetch_new(struct vd_member *member, enum fetch_kind kind, struct vd_range range,
+struct vd_fetch *fetch_new(struct vd_member *member, enum fetch_kind kind, struct vd_range range,
 	vd_fetch_handler *handler, void *arg)
 {
 	struct vd_snapshot *snapshot = member->snapshot;

@@ -16,7 +16,7 @@
 #include "follower/deadline.h"
 #include "follower/snapshot/snapshot.h"
 
-enum fetch_kind { FETCH_VERSION, FETCH_KEY, FETCH_RANGE };
+enum fetch_kind { FETCH_VERSION, FETCH_KEY, FETCH_RANGE, FETCH_MEASURE };
 
 struct vd_fetch {
 	TAILQ_ENTRY(vd_fetch) link;
@@ -26,7 +26,9 @@ struct vd_fetch {
 	enum fetch_kind kind;
 	vd_fetch_handler *handler; /* NULL: cancelled */
 	void *arg;
-	struct vd_fetch_range range; /* of a key: range.begin */
+	struct vd_fetch_range range; /* of a key: range.begin; of a measure: range.range */
+	bool is_sample;
+	int64_t chunk_bytes;
 	/* the answer */
 	struct vd_pg_rows *rows;
 	bool no_memory;
@@ -76,6 +78,13 @@ struct vd_snapshots {
 	unsigned reader_count; /* the shared ones first */
 	struct reader readers[];
 };
+
+VD_MUST_USE struct vd_fetch *fetch_new(struct vd_member *member, enum fetch_kind kind, struct vd_range range,
+	vd_fetch_handler *handler, void *arg);
+
+/* measure.c: asks, on a batch's segment; false without memory. And tells what came, and frees the fetch. */
+VD_MUST_USE bool measure_ask(struct vd_pg_segment *segment, struct vd_fetch *fetch, struct vd_arena *arena);
+void measure_tell(struct vd_fetch *fetch);
 
 /* reader.c */
 /* False without memory. */

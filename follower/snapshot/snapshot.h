@@ -76,6 +76,8 @@ struct vd_fetched {
 	const struct vd_stored_row *rows;
 	size_t count;
 	bool is_complete;
+	/* of a measure; of one with chunks, the rows above are keys at which they begin */
+	int64_t bytes;
 };
 
 /* From the loop, never from inside the call; once, unless cancelled. Afterwards the fetch is gone. */
@@ -96,6 +98,13 @@ struct vd_fetch_range {
 };
 VD_MUST_USE struct vd_fetch *vd_fetch_range(
 	struct vd_member *member, const struct vd_fetch_range *range, vd_fetch_handler *handler, void *arg);
+
+/* How much is stored in a range: keys and values, in bytes; or where to cut it into chunks of about so many bytes. Counted, row by
+ * row, up to VD_MEASURE_ROWS rows from the begin on (complete: these were all); or, as a sample, estimated from a thousand
+ * pages of the table (all of it, if it has no more), in which the same pages are taken each time. */
+enum { VD_MEASURE_ROWS = 10000, VD_MEASURE_CHUNKS_MAX = 10000 };
+VD_MUST_USE struct vd_fetch *vd_fetch_measure(struct vd_member *member, struct vd_range range, bool is_sample,
+	int64_t chunk_bytes, vd_fetch_handler *handler, void *arg); /* chunk_bytes 0: no chunks, but the size */
 
 /* The handler will not run; the pointer is gone. */
 void vd_fetch_cancel(struct vd_fetch *fetch);

@@ -21,6 +21,7 @@
  *     iterate I T K OR_EQUAL OFFSET K OR_EQUAL OFFSET LIMIT TARGET SNAPSHOT REVERSE    makes iterator I: "iterate <code>"
  *     next F I                            makes future F
  *     free_iterator I
+ *     range_size F T B E, split_points F T B E CHUNK
  *     version F T, commit F T, stamp F T, on_error F T CODE
  *     many_gets F T COUNT PREFIX          gets of PREFIX followed by a big-endian 32-bit number: futures F … F+COUNT-1
  *     wait F                              "wait <code> <message>", or "wait 0" and what F holds; frees F
@@ -103,6 +104,18 @@ static bool print_rows(const struct vd_future *future)
 	return true;
 }
 
+static bool print_keys(const struct vd_future *future)
+{
+	const struct vd_key *keys;
+	size_t count;
+	if (vd_future_get_keys(future, &keys, &count) != 0)
+		return false;
+	fputs(" keys", stdout);
+	for (size_t i = 0; i < count; i++)
+		print_hex(keys[i].key, keys[i].key_size);
+	return true;
+}
+
 static void print_result(const struct vd_future *future)
 {
 	const uint8_t *bytes;
@@ -118,7 +131,9 @@ static void print_result(const struct vd_future *future)
 		print_hex(bytes, size);
 	} else if (vd_future_get_version(future, &version) == 0) {
 		printf(" version %" PRId64, version);
-	} else if (!print_rows(future)) {
+	} else if (vd_future_get_size(future, &version) == 0) {
+		printf(" size %" PRId64, version);
+	} else if (!print_keys(future) && !print_rows(future)) {
 		fputs(" done", stdout);
 	}
 }
@@ -352,6 +367,20 @@ static void order_next(void)
 	futures[number(1)] = vd_iterator_next(iterators[number(2)]);
 }
 
+static void order_range_size(void)
+{
+	struct blob begin = blob(3), end = blob(4);
+	futures[number(1)] =
+		vd_transaction_get_estimated_range_size(transaction(2), begin.data, begin.size, end.data, end.size);
+}
+
+static void order_split_points(void)
+{
+	struct blob begin = blob(3), end = blob(4);
+	futures[number(1)] = vd_transaction_get_range_split_points(
+		transaction(2), begin.data, begin.size, end.data, end.size, number(5));
+}
+
 static void order_free_iterator(void)
 {
 	vd_iterator_free(iterators[number(1)]);
@@ -498,6 +527,8 @@ static const struct {
 	{ "iterate", order_iterate },
 	{ "next", order_next },
 	{ "free_iterator", order_free_iterator },
+	{ "range_size", order_range_size },
+	{ "split_points", order_split_points },
 	{ "many_gets", order_many_gets },
 	{ "watch", order_watch },
 	{ "many_watches", order_many_watches },

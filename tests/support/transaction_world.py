@@ -122,7 +122,8 @@ class Future:
             cells = [data(w) for w in rest[1:]]
             return list(zip(cells[::2], cells[1::2])), rest[0] == "1"
         return {"absent": lambda: None, "value": lambda: data(rest[0]), "key": lambda: data(rest[0]),
-                "version": lambda: int(rest[0]), "done": lambda: True}[kind]()
+                "version": lambda: int(rest[0]), "size": lambda: int(rest[0]),
+                "keys": lambda: [data(word) for word in rest], "done": lambda: True}[kind]()
 
     def code(self, timeout_s=30):
         try:
@@ -222,6 +223,12 @@ class Transaction:
     def iterate(self, begin, end, limit=0, target=0, snapshot=False, reverse=False):
         """begin and end as of get_range. Raises Failed."""
         return Iterator(self, begin, end, limit, target, snapshot, reverse)
+
+    def range_size(self, begin, end):
+        return self._future("range_size", text(begin), text(end)).wait()
+
+    def split_points(self, begin, end, chunk):
+        return self._future("split_points", text(begin), text(end), chunk).wait()
 
     def version_later(self):
         return self._future("version")

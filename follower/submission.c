@@ -128,11 +128,12 @@ static void on_verdict(void *arg, const struct vd_verdict *verdict)
 static int request_of(struct vd_submission *submission, struct vd_request *request, struct vd_fault *fault)
 {
 	struct vd_transaction *transaction = submission->transaction;
-	size_t size = transaction->mutation_bytes + transaction->reads.bytes + transaction->writes.bytes;
+	size_t size = vd_transaction_size(transaction);
 	size_t limit = (size_t)transaction->options.size_limit_bytes;
 	if (size > limit)
 		return vd_fault_set(fault, VD_CODE_TRANSACTION_TOO_LARGE,
-			"the transaction has %zu bytes of mutations and conflict ranges, %zu are allowed", size, limit);
+			"the transaction has %zu bytes of mutations, conflict ranges and preconditions, %zu are allowed",
+			size, limit);
 	if (!vd_conflicts_list(&transaction->reads, &transaction->arena, &request->reads) ||
 		!vd_conflicts_list(&transaction->writes, &transaction->arena, &request->writes))
 		return vd_fault_set(fault, VD_CODE_TRANSACTION_TOO_LARGE, "%s", "");
@@ -140,6 +141,8 @@ static int request_of(struct vd_submission *submission, struct vd_request *reque
 	request->write_count = vd_conflicts_count(&transaction->writes);
 	request->mutations = transaction->mutations.items;
 	request->mutation_count = transaction->mutations.count;
+	request->preconditions = transaction->preconditions.items;
+	request->precondition_count = transaction->preconditions.count;
 	request->reports_conflicts = transaction->options.report_conflicting_keys;
 	submission->reads = request->reads;
 	submission->read_count = request->read_count;
@@ -201,7 +204,8 @@ static void submission_resume(struct vd_submission *submission)
 	if (!TAILQ_EMPTY(&transaction->reading))
 		return;
 	const struct vd_member *member = &transaction->member;
-	bool writes = transaction->mutations.count > 0 || vd_conflicts_count(&transaction->writes) > 0;
+	bool is_read_only = transaction->mutations.count == 0 && vd_conflicts_count(&transaction->writes) == 0 &&
+						transaction->preconditions.count == 0;
 	/* what must not be older than the transaction, and what the database has not been asked for yet */
 	bool needs_version = (vd_conflicts_count(&transaction->reads) > 0 && !member->has_version) ||
 						 (!transaction->database->newest.known && !member->has_term);
@@ -211,7 +215,7 @@ static void submission_resume(struct vd_submission *submission)
 		submission_fail(submission, submission->read_fault.code, submission->read_fault.message);
 	else if (member->is_lost)
 		submission_fail(submission, member->code, member->message);
-	else if (!writes)
+	else if (is_read_only)
 		submission_end_read_only(submission);
 	else if (needs_version)
 		take_version(submission);

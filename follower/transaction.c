@@ -129,6 +129,8 @@ void vd_transaction_clear_state(struct vd_transaction *transaction)
 	transaction->overlay = NULL;
 	transaction->mutations.count = 0;
 	transaction->mutation_bytes = 0;
+	transaction->preconditions.count = 0;
+	transaction->precondition_bytes = 0;
 	transaction->options.next_write_no_conflict = false;
 	vd_arena_reset(&transaction->arena);
 	vd_sequences_init(&transaction->sequences, &transaction->arena);
@@ -201,6 +203,7 @@ void vd_transaction_free(struct vd_transaction *transaction)
 		TAILQ_REMOVE(&transaction->database->transactions, transaction, link);
 	vd_arena_fini(&transaction->arena);
 	vd_vector_fini(&transaction->mutations);
+	vd_vector_fini(&transaction->preconditions);
 	vd_vector_fini(&transaction->stamps);
 	free(transaction);
 	vd_guard_leave(guard);

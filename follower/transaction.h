@@ -21,6 +21,7 @@
 #include "common/base/arena.h"
 #include "common/base/vector.h"
 #include "common/kv/overlay.h"
+#include "common/kv/precondition.h"
 #include "follower/conflicting.h"
 #include "follower/conflicts.h"
 #include "follower/database.h"
@@ -61,6 +62,10 @@ struct vd_transaction {
 	} mutations;
 	size_t mutation_bytes;
 	struct vd_sequences sequences;
+	struct {
+		VD_VECTOR(struct vd_precondition);
+	} preconditions;
+	size_t precondition_bytes;
 	struct vd_conflicts reads;
 	struct vd_conflicts writes; /* beyond those of the mutations */
 	struct vd_member member;
@@ -106,6 +111,10 @@ void vd_transaction_write(struct vd_transaction *transaction, struct vd_mutation
 
 /* Where keys end for this transaction: \xff, or \xff\xff if it may read the system's. */
 struct vd_bytes vd_transaction_last_key(const struct vd_transaction *transaction);
+/* What counts against its size limit by now. */
+size_t vd_transaction_size(const struct vd_transaction *transaction);
+/* A write or a precondition found no memory: 2101 from now on. */
+int vd_transaction_defer_memory(struct vd_transaction *transaction);
 /* The overlay through which a read looks now; NULL: stored rows show through. */
 struct vd_overlay *vd_transaction_view(const struct vd_transaction *transaction, bool snapshot);
 

@@ -18,9 +18,9 @@ static void defer(struct vd_transaction *transaction, const struct vd_refusal *r
 		&transaction->deferred, refusal->code, "%s: %s", refusal->what, VD_ESCAPE_SHORT(refusal->key));
 }
 
-static void defer_memory(struct vd_transaction *transaction)
+int vd_transaction_defer_memory(struct vd_transaction *transaction)
 {
-	vd_fault_set(&transaction->deferred, VD_CODE_TRANSACTION_TOO_LARGE,
+	return vd_fault_set(&transaction->deferred, VD_CODE_TRANSACTION_TOO_LARGE,
 		"the transaction needs more memory than its size limit allows");
 }
 
@@ -81,7 +81,7 @@ void vd_transaction_write(struct vd_transaction *transaction, struct vd_mutation
 		return;
 	}
 	if (!keep(transaction, &mutation)) {
-		defer_memory(transaction);
+		(void)vd_transaction_defer_memory(transaction);
 		return;
 	}
 	transaction->mutation_bytes += vd_mutation_size(&mutation);
@@ -145,10 +145,7 @@ static int add_conflict(
 	bool is_kept =
 		is_read ? vd_conflicts_add_read(&transaction->reads, range, vd_transaction_view(transaction, false))
 				: vd_conflicts_add(&transaction->writes, range);
-	if (is_kept)
-		return 0;
-	defer_memory(transaction);
-	return transaction->deferred.code;
+	return is_kept ? 0 : vd_transaction_defer_memory(transaction);
 }
 
 int vd_transaction_add_conflict_range(struct vd_transaction *transaction, const void *begin,
@@ -165,6 +162,12 @@ int vd_transaction_add_conflict_range(struct vd_transaction *transaction, const 
 
 /* ---- size ---- */
 
+size_t vd_transaction_size(const struct vd_transaction *transaction)
+{
+	return transaction->mutation_bytes + transaction->reads.bytes + transaction->writes.bytes +
+		   transaction->precondition_bytes;
+}
+
 int vd_transaction_get_approximate_size(const struct vd_transaction *transaction, int64_t *size)
 {
 	int code = vd_guard_enter(transaction->guard);
@@ -172,7 +175,7 @@ int vd_transaction_get_approximate_size(const struct vd_transaction *transaction
 		return code;
 	code = vd_transaction_check(transaction, NULL);
 	if (code == 0)
-		*size = (int64_t)(transaction->mutation_bytes + transaction->reads.bytes + transaction->writes.bytes);
+		*size = (int64_t)vd_transaction_size(transaction);
 	vd_guard_leave(transaction->guard);
 	return code;
 }

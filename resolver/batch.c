@@ -79,6 +79,7 @@ void vd_batch_fini(struct vd_batch *batch)
 static void results_clear(struct vd_batch *batch)
 {
 	batch->overlay = NULL;
+	batch->presence = NULL;
 	batch->counts = (struct vd_counts){ 0 };
 	batch->writes = (struct vd_batch_writes){ 0 };
 	batch->rows = (struct vd_batch_rows){ 0 };
@@ -103,6 +104,10 @@ void vd_batch_rewind(struct vd_batch *batch)
 	batch->base_keys = NULL;
 	batch->base_count = 0;
 	batch->base_values = NULL;
+	batch->stretch_count = 0;
+	batch->stretch_begins = batch->stretch_ends = NULL;
+	batch->stretch_limits = NULL;
+	batch->stored_keys = NULL;
 	batch->below = NULL;
 	batch->is_based = batch->is_overfed = false;
 	batch->from = batch->version = 0;

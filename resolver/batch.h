@@ -172,14 +172,20 @@ struct vd_batch {
 	const struct vd_bytes *base_keys;
 	size_t base_count;
 	struct vd_base *base_values; /* the last one first */
-	struct vd_batch *below;      /* the batch whose overlay this one looks through; NULL: none */
+	size_t stretch_count;        /* of ranges that have to be empty: see presence.h */
+	const struct vd_bytes *stretch_begins;
+	const struct vd_bytes *stretch_ends;
+	const int64_t *stretch_limits;     /* how many of its first keys are needed */
+	struct vd_stored_key *stored_keys; /* what was read of them, the last one first */
+	struct vd_batch *below;            /* the batch whose overlay this one looks through; NULL: none */
 	bool is_based;
 	bool is_overfed; /* a base value did not fit */
 
 	/* once resolved */
 	struct vd_overlay *overlay;
-	uint64_t from;    /* the version that it was resolved on */
-	uint64_t version; /* its own */
+	struct vd_presence *presence; /* NULL: no range has to be empty */
+	uint64_t from;                /* the version that it was resolved on */
+	uint64_t version;             /* its own */
 	struct vd_counts counts;
 	struct vd_batch_writes writes;
 	struct vd_batch_rows rows;
@@ -236,6 +242,12 @@ struct vd_base {
 	struct vd_bytes key;
 	struct vd_bytes value;
 	bool is_present;
+};
+
+/* A key that is stored in a stretch, in the bases' arena. */
+struct vd_stored_key {
+	struct vd_stored_key *next;
+	struct vd_bytes key;
 };
 
 #endif

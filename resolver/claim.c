@@ -62,6 +62,17 @@ static const struct vd_pg_statement load_base = {
 	.columns = { { "key", VD_PG_BYTEA }, { "value", VD_PG_BYTEA } },
 };
 
+/* The first keys of disjoint ranges, as many of each as are asked for; bounded likewise. */
+static const struct vd_pg_statement load_stretches = {
+	.name = "load_stretches",
+	.sql = "SELECT CASE WHEN total <= $4 THEN key END AS key FROM ("
+		   "SELECT x.key, sum(octet_length(x.key)) OVER () AS total"
+		   " FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) AS r(b, e, n), LATERAL ("
+		   "SELECT k.key FROM kv k WHERE k.key >= r.b AND k.key < r.e ORDER BY k.key LIMIT r.n) x) s",
+	.params = { VD_PG_BYTEA_ARRAY, VD_PG_BYTEA_ARRAY, VD_PG_INT8_ARRAY, VD_PG_INT8 },
+	.columns = { { "key", VD_PG_BYTEA } },
+};
+
 static struct vd_client_id client_id(const struct vd_pg_rows *rows, size_t row)
 {
 	struct vd_pg_uuid uuid = vd_pg_rows_uuid(rows, row, 0);
@@ -197,7 +208,7 @@ void vd_claim_ask_clients(
 	vd_pg_segment_end(segment, on_answer, question);
 }
 
-/* ---- what stands under the keys ---------------------------------------------------------------------------- */
+/* ---- what is stored ---------------------------------------------------------------------------------------- */
 
 static void on_base(void *arg, const struct vd_pg_rows *rows)
 {
@@ -214,14 +225,41 @@ static void on_base(void *arg, const struct vd_pg_rows *rows)
 	}
 }
 
+static void on_stretches(void *arg, const struct vd_pg_rows *rows)
+{
+	struct vd_claim_question *question = arg;
+	if (question->is_abandoned)
+		return;
+	for (size_t row = 0; row < vd_pg_rows_count(rows); row++) {
+		if (vd_pg_rows_null(rows, row, 0)) {
+			vd_memory_overfeed(question->memory, question->batch);
+			return;
+		}
+		vd_memory_supply_key(question->memory, question->batch, vd_pg_rows_bytea(rows, row, 0));
+	}
+}
+
 void vd_claim_ask_base(struct vd_claim_question *question, struct vd_pg *pg)
 {
-	struct vd_pg_params params;
+	const struct vd_batch *batch = question->batch;
+	int64_t most_bytes = (int64_t)question->memory->options.arena_limit_bytes;
+	struct vd_pg_params keys;
+	struct vd_pg_params stretches;
 	vd_arena_reset(&question->arena);
-	vd_pg_params_init(&params, &question->arena);
-	vd_pg_params_bytea_array(&params, question->batch->base_keys, question->batch->base_count);
-	vd_pg_params_int8(&params, (int64_t)question->memory->options.arena_limit_bytes);
-	vd_pg_ask(pg, &load_base, &params, on_base, on_answer, question);
+	vd_pg_params_init(&keys, &question->arena);
+	vd_pg_params_bytea_array(&keys, batch->base_keys, batch->base_count);
+	vd_pg_params_int8(&keys, most_bytes);
+	vd_pg_params_init(&stretches, &question->arena);
+	vd_pg_params_bytea_array(&stretches, batch->stretch_begins, batch->stretch_count);
+	vd_pg_params_bytea_array(&stretches, batch->stretch_ends, batch->stretch_count);
+	vd_pg_params_int8_array(&stretches, batch->stretch_limits, batch->stretch_count);
+	vd_pg_params_int8(&stretches, most_bytes);
+	struct vd_pg_segment *segment = vd_pg_segment_begin(pg);
+	if (batch->base_count > 0)
+		vd_pg_query(segment, &load_base, &keys, on_base, question);
+	if (batch->stretch_count > 0)
+		vd_pg_query(segment, &load_stretches, &stretches, on_stretches, question);
+	vd_pg_segment_end(segment, on_answer, question);
 }
 
 void vd_claim_question_init(struct vd_claim_question *question)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* claim.h: the three questions that a batch is made from: which requests wait, what is known of their clients, what
- * stands under the keys that they change.
+/* claim.h: the three questions that a batch is made from: which requests wait, what is known of their clients, what is
+ * stored, as far as they depend on it.
  *
  * All are reads, on the claim connection, one round trip each. Nothing is locked: the fence decides, not the claim.
  * Answers go straight into the batch. Thread: the event loop's.

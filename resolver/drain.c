@@ -107,7 +107,7 @@ static enum vd_step_result drain_base(void *subject)
 		vd_memory_loaded(memory, turn->batch, vd_clock_us());
 	turn->is_loaded = true;
 	vd_memory_base(memory, turn->batch);
-	if (turn->batch->base_count == 0)
+	if (turn->batch->base_count == 0 && turn->batch->stretch_count == 0)
 		return VD_STEP_NEXT;
 	struct vd_pg *pg = vd_wires_pg(turn->drain->office->wires, VD_BACKEND_CLAIM);
 	if (pg == NULL)

@@ -2,6 +2,8 @@
 /* fold.c: see fold.h. */
 #include "resolver/fold.h"
 
+#include "resolver/presence.h"
+
 bool vd_fold_begin(struct vd_batch *batch, const struct vd_limits *limits)
 {
 	const struct vd_overlay *below = batch->below == NULL ? NULL : batch->below->overlay;
@@ -25,10 +27,39 @@ static size_t bases_possible(const struct vd_batch *batch)
 	struct vd_bytes key;
 	for (uint32_t i = 0; i < batch->count; i++) {
 		const struct vd_item *item = &batch->items[i];
-		for (size_t m = 0; item->refused_code == 0 && m < item->request.mutation_count; m++)
+		if (item->refused_code != 0)
+			continue;
+		for (size_t m = 0; m < item->request.mutation_count; m++)
 			count += base_of(&item->request.mutations[m], &key);
+		for (size_t p = 0; p < item->request.precondition_count; p++)
+			count += item->request.preconditions[p].kind != VD_REQUIRE_EMPTY;
 	}
 	return count;
+}
+
+static bool want(struct vd_batch *batch, struct vd_bytes *keys, struct vd_bytes key)
+{
+	bool is_new;
+	if (!vd_overlay_want_base(batch->overlay, key, &is_new))
+		return false;
+	if (is_new)
+		keys[batch->base_count++] = key;
+	return true;
+}
+
+static bool want_all(struct vd_batch *batch, struct vd_bytes *keys, const struct vd_request *request)
+{
+	for (size_t m = 0; m < request->mutation_count; m++) {
+		struct vd_bytes key;
+		if (base_of(&request->mutations[m], &key) && !want(batch, keys, key))
+			return false;
+	}
+	for (size_t p = 0; p < request->precondition_count; p++) {
+		const struct vd_precondition *precondition = &request->preconditions[p];
+		if (precondition->kind != VD_REQUIRE_EMPTY && !want(batch, keys, precondition->key))
+			return false;
+	}
+	return true;
 }
 
 bool vd_fold_wants(struct vd_batch *batch)
@@ -44,16 +75,8 @@ bool vd_fold_wants(struct vd_batch *batch)
 	batch->base_keys = keys;
 	for (uint32_t i = 0; i < batch->count; i++) {
 		const struct vd_item *item = &batch->items[i];
-		for (size_t m = 0; item->refused_code == 0 && m < item->request.mutation_count; m++) {
-			struct vd_bytes key;
-			bool is_new;
-			if (!base_of(&item->request.mutations[m], &key))
-				continue;
-			if (!vd_overlay_want_base(batch->overlay, key, &is_new))
-				return false;
-			if (is_new)
-				keys[batch->base_count++] = key;
-		}
+		if (item->refused_code == 0 && !want_all(batch, keys, &item->request))
+			return false;
 	}
 	return true;
 }
@@ -82,7 +105,7 @@ bool vd_fold_request(struct vd_batch *batch, const struct vd_request *request, s
 				return false;
 			mutation = &plain;
 		}
-		if (!vd_overlay_apply(batch->overlay, mutation, 0))
+		if (!vd_overlay_apply(batch->overlay, mutation, 0) || !vd_presence_follow(batch, mutation))
 			return false;
 	}
 	return true;

@@ -13,7 +13,8 @@
 /* An empty overlay in batch->work, over the one of batch->below if there is one. */
 VD_MUST_USE bool vd_fold_begin(struct vd_batch *batch, const struct vd_limits *limits);
 
-/* Sets batch->base_keys: what the atomic ops and the counters of all its requests may need and the overlay below does not know. */
+/* Sets batch->base_keys: what the atomic ops, the counters and the preconditions of all its requests may need and the overlay
+ * below does not know. */
 VD_MUST_USE bool vd_fold_wants(struct vd_batch *batch);
 
 /* Hands all base values in batch->base_values to the overlay; a wanted key that brought none is absent. */

@@ -4,6 +4,7 @@
 
 #include "resolver/fold.h"
 #include "resolver/outcome.h"
+#include "resolver/presence.h"
 #include "resolver/reply.h"
 
 #include <stdlib.h>
@@ -219,7 +220,7 @@ void vd_memory_acknowledged(struct vd_memory *memory, const struct vd_client_id 
 
 static bool fold_wants(struct vd_memory *memory, struct vd_batch *batch)
 {
-	return vd_fold_begin(batch, &memory->options.limits) && vd_fold_wants(batch);
+	return vd_fold_begin(batch, &memory->options.limits) && vd_fold_wants(batch) && vd_presence_wants(batch);
 }
 
 void vd_memory_base(struct vd_memory *memory, struct vd_batch *batch)
@@ -260,6 +261,20 @@ void vd_memory_supply(
 	batch->base_values = base;
 }
 
+void vd_memory_supply_key(struct vd_memory *memory, struct vd_batch *batch, struct vd_bytes key)
+{
+	(void)memory;
+	if (batch->state != VD_BATCH_CLAIMED || !batch->is_based)
+		return;
+	struct vd_stored_key *stored = VD_ARENA_NEW(&batch->bases, struct vd_stored_key);
+	if (stored == NULL || !vd_bytes_dup(&batch->bases, key, &stored->key)) {
+		batch->is_overfed = true;
+		return;
+	}
+	stored->next = batch->stored_keys;
+	batch->stored_keys = stored;
+}
+
 void vd_memory_overfeed(struct vd_memory *memory, struct vd_batch *batch)
 {
 	(void)memory;
@@ -282,7 +297,7 @@ static void batch_unstage(struct vd_memory *memory, struct vd_batch *batch, int6
 static bool batch_try(struct vd_memory *memory, struct vd_batch *batch, bool list_verdicts, int64_t now_us)
 {
 	vd_batch_start_over(batch);
-	if (!vd_fold_begin(batch, &memory->options.limits) || !vd_fold_supply(batch))
+	if (!vd_fold_begin(batch, &memory->options.limits) || !vd_fold_supply(batch) || !vd_presence_begin(batch))
 		return false;
 	return vd_resolve(&memory->resolver, batch) && vd_fold_end(batch) && vd_outcome_rows(batch) &&
 		   vd_reply_pack(batch, list_verdicts) &&

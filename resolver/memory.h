@@ -96,7 +96,7 @@ const struct vd_client_id *vd_memory_missing(
  * registered. To be called also if none were missing. */
 void vd_memory_loaded(struct vd_memory *memory, struct vd_batch *batch, int64_t now_us);
 
-/* Sets batch->base_keys and base_count: what must be read from kv before resolving. All batches before this one must be
+/* Sets batch->base_keys and base_count, and the stretches: what must be read from kv before resolving. All batches before this one must be
  * resolved. The read may take place while they are being applied: what they change is answered from memory. */
 void vd_memory_base(struct vd_memory *memory, struct vd_batch *batch);
 
@@ -105,7 +105,9 @@ void vd_memory_base(struct vd_memory *memory, struct vd_batch *batch);
  * before that answer has come.) */
 void vd_memory_supply(
 	struct vd_memory *memory, struct vd_batch *batch, struct vd_bytes key, struct vd_bytes value);
-/* Instead of the rows: they are more than a batch can hold, which is then cut. Passed over likewise. */
+/* Likewise a key that stands in one of the stretches: its first ones, up to the stretch's limit. */
+void vd_memory_supply_key(struct vd_memory *memory, struct vd_batch *batch, struct vd_bytes key);
+/* Instead of the rows or keys: they are more than a batch can hold, which is then cut. Passed over likewise. */
 void vd_memory_overfeed(struct vd_memory *memory, struct vd_batch *batch);
 
 /* Resolves the batch, gives it a version, and makes all that has to be sent: writes, rows, replies, lines. It may

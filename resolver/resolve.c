@@ -4,6 +4,7 @@
 
 #include "resolver/conflict.h"
 #include "resolver/fold.h"
+#include "resolver/precondition.h"
 #include "resolver/sequence.h"
 
 static bool term_is(const uint8_t a[VD_TERM_BYTES], const uint8_t b[VD_TERM_BYTES])
@@ -79,7 +80,11 @@ static bool gates(struct vd_resolver *resolver, struct vd_batch *batch, struct v
 	item->verdict.code = item->refused_code;
 	if (item->verdict.code == 0)
 		item->verdict.code = (uint16_t)vd_horizon_judge(&resolver->horizon, &item->request);
-	return item->verdict.code != 0 || vd_conflict_judge(resolver->window, item, &batch->work);
+	if (item->verdict.code == 0 && !vd_conflict_judge(resolver->window, item, &batch->work))
+		return false;
+	if (item->verdict.code == 0)
+		item->verdict.code = (uint16_t)vd_preconditions_judge(batch, &item->request);
+	return true;
 }
 
 /* The last one: what passed the others gets its numbers, if it can have them. */

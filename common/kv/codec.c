@@ -62,6 +62,24 @@ static Verdict__Mutation **pack_mutations(
 	return list;
 }
 
+static Verdict__Precondition **pack_preconditions(
+	struct vd_arena *arena, const struct vd_precondition *preconditions, size_t count)
+{
+	Verdict__Precondition **list = vd_arena_array(arena, count, sizeof(Verdict__Precondition *));
+	Verdict__Precondition *items = vd_arena_array(arena, count, sizeof(Verdict__Precondition));
+	if (list == NULL || items == NULL) {
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		verdict__precondition__init(&items[i]);
+		items[i].kind = preconditions[i].kind;
+		items[i].key = field_of(preconditions[i].key);
+		items[i].value = field_of(preconditions[i].value);
+		list[i] = &items[i];
+	}
+	return list;
+}
+
 static bool encode(struct vd_arena *scratch, struct vd_arena *arena, const struct vd_request *request,
 	struct vd_bytes *payload)
 {
@@ -77,7 +95,10 @@ static bool encode(struct vd_arena *scratch, struct vd_arena *arena, const struc
 	message.n_mutations = request->mutation_count;
 	message.mutations = pack_mutations(scratch, request->mutations, request->mutation_count);
 	message.report_conflicts = request->reports_conflicts;
-	if (message.reads == NULL || message.writes == NULL || message.mutations == NULL) {
+	message.n_preconditions = request->precondition_count;
+	message.preconditions = pack_preconditions(scratch, request->preconditions, request->precondition_count);
+	if (message.reads == NULL || message.writes == NULL || message.mutations == NULL ||
+		message.preconditions == NULL) {
 		return false;
 	}
 	size_t size = verdict__request__get_packed_size(&message);
@@ -146,6 +167,9 @@ static const char *object_to(const Verdict__Request *message)
 	for (size_t i = 0; i < message->n_mutations; i++) {
 		has_unknown = has_unknown || message->mutations[i]->base.n_unknown_fields > 0;
 	}
+	for (size_t i = 0; i < message->n_preconditions; i++) {
+		has_unknown = has_unknown || message->preconditions[i]->base.n_unknown_fields > 0;
+	}
 	return has_unknown ? "request has a field that this version does not know" : NULL;
 }
 
@@ -184,6 +208,24 @@ static bool unpack_mutations(struct vd_arena *arena, Verdict__Mutation *const *l
 	return true;
 }
 
+static bool unpack_preconditions(struct vd_arena *arena, Verdict__Precondition *const *list, size_t count,
+	const struct vd_precondition **preconditions)
+{
+	struct vd_precondition *items = vd_arena_array(arena, count, sizeof *items);
+	if (items == NULL) {
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		items[i] = (struct vd_precondition){
+			.kind = list[i]->kind,
+			.key = bytes_of(list[i]->key),
+			.value = bytes_of(list[i]->value),
+		};
+	}
+	*preconditions = items;
+	return true;
+}
+
 int vd_request_decode(
 	struct vd_arena *arena, struct vd_bytes payload, struct vd_request *request, const char **why)
 {
@@ -208,11 +250,14 @@ int vd_request_decode(
 		.read_count = message->n_reads,
 		.write_count = message->n_writes,
 		.mutation_count = message->n_mutations,
+		.precondition_count = message->n_preconditions,
 		.reports_conflicts = message->report_conflicts,
 	};
 	memcpy(request->read_term, message->read_term.data, VD_TERM_BYTES);
 	bool fits = unpack_ranges(arena, message->reads, message->n_reads, &request->reads) &&
 				unpack_ranges(arena, message->writes, message->n_writes, &request->writes) &&
-				unpack_mutations(arena, message->mutations, message->n_mutations, &request->mutations);
+				unpack_mutations(arena, message->mutations, message->n_mutations, &request->mutations) &&
+				unpack_preconditions(
+					arena, message->preconditions, message->n_preconditions, &request->preconditions);
 	return fits ? 0 : VD_CODE_PLATFORM_ERROR;
 }

@@ -48,13 +48,14 @@ int vd_range_validate(struct vd_range range, const struct vd_limits *limits, str
 }
 
 /* The key as it will be stored, and where its stamp goes (SIZE_MAX: it has none). */
-static int validate_key(
-	struct vd_bytes key, size_t stamp_offset, const struct vd_limits *limits, struct vd_refusal *refusal)
+static int validate_key(struct vd_bytes key, size_t stamp_offset, struct vd_bytes last,
+	const struct vd_limits *limits, struct vd_refusal *refusal)
 {
 	/* What stands where the stamp goes is of no account: with the stamp in front, the first byte is the
 	 * version's. */
-	if (stamp_offset != 0 && vd_bytes_compare(key, VD_KEYS_END) >= 0) {
-		return refuse(refusal, VD_CODE_KEY_OUTSIDE_LEGAL_RANGE, "key is not below \\xff", key);
+	if (stamp_offset != 0 && vd_bytes_compare(key, last) >= 0) {
+		return refuse(
+			refusal, VD_CODE_KEY_OUTSIDE_LEGAL_RANGE, "key is not below the end of the legal keys", key);
 	}
 	if (key.size > limits->key_bytes) {
 		return refuse_size(
@@ -93,7 +94,7 @@ static int validate_sequenced(
 	}
 	bool is_key = mutation->op == VD_OP_SET_SEQUENCED_KEY;
 	size_t stamp = !is_key && mutation->is_stamped ? vd_load_le32(key.data + key.size) : SIZE_MAX;
-	int code = validate_key(key, stamp, limits, refusal);
+	int code = validate_key(key, stamp, VD_KEYS_END, limits, refusal);
 	if (code == 0 && is_key && key.size + VD_NUMBER_BYTES > limits->key_bytes) {
 		code = refuse_size(refusal, VD_CODE_KEY_TOO_LARGE, "key is over the limit with its number", key,
 			key.size + VD_NUMBER_BYTES, limits->key_bytes);
@@ -133,7 +134,25 @@ int vd_mutation_validate(
 		return refuse(
 			refusal, VD_CODE_CLIENT_INVALID_OPERATION, "no room in the value for the versionstamp", key);
 	}
-	int code = validate_key(key, key_stamp, limits, refusal);
+	int code = validate_key(key, key_stamp, VD_KEYS_END, limits, refusal);
+	return code != 0 ? code : validate_value(key, value, limits, refusal);
+}
+
+int vd_precondition_validate(const struct vd_precondition *precondition, struct vd_bytes last,
+	const struct vd_limits *limits, struct vd_refusal *refusal)
+{
+	struct vd_bytes key = precondition->key;
+	struct vd_bytes value = precondition->value;
+	if (precondition->kind < VD_REQUIRE_VALUE || precondition->kind > VD_REQUIRE_EMPTY) {
+		return refuse(refusal, VD_CODE_CLIENT_INVALID_OPERATION, "kind of precondition is not known", key);
+	}
+	if (precondition->kind == VD_REQUIRE_EMPTY) {
+		return validate_range(vd_range_of(key, value), last, limits, refusal);
+	}
+	if (precondition->kind != VD_REQUIRE_VALUE && value.size > 0) {
+		return refuse(refusal, VD_CODE_CLIENT_INVALID_OPERATION, "precondition has a value to no end", key);
+	}
+	int code = validate_key(key, SIZE_MAX, last, limits, refusal);
 	return code != 0 ? code : validate_value(key, value, limits, refusal);
 }
 
@@ -159,6 +178,9 @@ int vd_request_validate(
 	}
 	if (code == 0) {
 		code = validate_ranges(request->writes, request->write_count, VD_KEYS_END, limits, refusal);
+	}
+	for (size_t i = 0; i < request->precondition_count && code == 0; i++) {
+		code = vd_precondition_validate(&request->preconditions[i], VD_SYSTEM_KEYS_END, limits, refusal);
 	}
 	size_t size = vd_request_size(request);
 	if (code == 0 && size > limits->transaction_bytes) {
@@ -201,6 +223,11 @@ size_t vd_mutation_size(const struct vd_mutation *mutation)
 	return size + key_range_size(key_bytes);
 }
 
+size_t vd_precondition_size(const struct vd_precondition *precondition)
+{
+	return MUTATION_BYTES + precondition->key.size + precondition->value.size;
+}
+
 size_t vd_request_size(const struct vd_request *request)
 {
 	size_t size = 0;
@@ -212,6 +239,9 @@ size_t vd_request_size(const struct vd_request *request)
 	}
 	for (size_t i = 0; i < request->write_count; i++) {
 		size += vd_conflict_range_size(request->writes[i]);
+	}
+	for (size_t i = 0; i < request->precondition_count; i++) {
+		size += vd_precondition_size(&request->preconditions[i]);
 	}
 	return size;
 }

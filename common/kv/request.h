@@ -11,6 +11,7 @@
 
 #include "common/base/codes.h"
 #include "common/kv/mutation.h"
+#include "common/kv/precondition.h"
 #include "common/kv/range.h"
 
 #define VD_TERM_BYTES 16
@@ -29,6 +30,8 @@ struct vd_request {
 	size_t write_count;
 	const struct vd_mutation *mutations; /* in order */
 	size_t mutation_count;
+	const struct vd_precondition *preconditions; /* all of them must hold */
+	size_t precondition_count;
 	bool reports_conflicts; /* a conflict names all read ranges that lost, up to VD_REQUEST_CONFLICTS_MAX */
 };
 
@@ -53,9 +56,10 @@ struct vd_refusal {
 	size_t limit_bytes;
 };
 
-/* 0, or the error number that the request is refused with: 2000 (bad stamp, a value where none belongs), 2004
- * (a key that is not the user's; what was read may be the system's), 2005 (inverted range), 2018 (unknown op), 2101, 2102, 2103 (sizes). The
- * first mistake in the order mutations, reads, writes, total size is told. refusal may be NULL. */
+/* 0, or the error number that the request is refused with: 2000 (bad stamp, a value where none belongs, unknown kind of
+ * precondition), 2004 (a key that is not the user's; what was read or demanded may be the system's), 2005 (inverted range), 2018
+ * (unknown op), 2101, 2102, 2103 (sizes). The first mistake in the order mutations, reads, writes, preconditions, total
+ * size is told. refusal may be NULL. */
 VD_MUST_USE int vd_request_validate(
 	const struct vd_request *request, const struct vd_limits *limits, struct vd_refusal *refusal);
 
@@ -63,21 +67,27 @@ VD_MUST_USE int vd_request_validate(
 VD_MUST_USE int vd_mutation_validate(
 	const struct vd_mutation *mutation, const struct vd_limits *limits, struct vd_refusal *refusal);
 
+/* And for one precondition, on keys below `last`: it writes nothing, so it may speak of the system's. */
+VD_MUST_USE int vd_precondition_validate(const struct vd_precondition *precondition, struct vd_bytes last,
+	const struct vd_limits *limits, struct vd_refusal *refusal);
+
 /* A range alone: 2005, 2004, 2102. */
 VD_MUST_USE int vd_range_validate(
 	struct vd_range range, const struct vd_limits *limits, struct vd_refusal *refusal);
 
-/* What counts against the transaction's limit: mutations and conflict ranges, as FoundationDB counts them. */
+/* What counts against the transaction's limit: mutations and conflict ranges, as FoundationDB counts them, and
+ * preconditions as mutations without a conflict range. */
 size_t vd_request_size(const struct vd_request *request);
 
 /* The parts of that sum, for a transaction that counts as it grows. */
 size_t vd_mutation_size(const struct vd_mutation *mutation);
 size_t vd_conflict_range_size(struct vd_range range);
+size_t vd_precondition_size(const struct vd_precondition *precondition);
 
-/* True if nothing is to be done for it: no mutation and no write conflict range. */
+/* True if nothing is to be done for it: no mutation, no write conflict range, no precondition. */
 static inline bool vd_request_is_read_only(const struct vd_request *request)
 {
-	return request->mutation_count == 0 && request->write_count == 0;
+	return request->mutation_count == 0 && request->write_count == 0 && request->precondition_count == 0;
 }
 
 /* Walks all write conflict ranges that a request has once its stamp is known: those of the mutations, in

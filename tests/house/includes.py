@@ -9,7 +9,7 @@ import re
 
 from tree import ROOT, finish, read, sources, without_comments
 
-PURE = "batch|clients|conflict|fold|memory|outcome|reply|resolve|sequence|version|lease|window"
+PURE = "batch|clients|conflict|fold|memory|outcome|precondition|presence|reply|resolve|sequence|version|lease|window"
 
 # file, and which of our headers it may include (both regular expressions that match from the start)
 WALLS = [

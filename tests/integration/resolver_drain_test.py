@@ -195,6 +195,16 @@ POISON = {
     "long value": (rw.encode([(SET, b"p", b"1" * 100001)]), 2103),
     "long operand": (rw.encode([(ADD, b"p", b"1" * 100001)]), 2103),
     "system key": (rw.encode([(SET, b"\xff/p", b"1")]), 2004),
+    "unknown precondition": (rw.encode([(SET, b"p", b"1")], extra=rw.demands((5, b"p"))), 2000),
+    "precondition without a kind": (rw.encode([(SET, b"p", b"1")], extra=rw.message(8, b"")), 2000),
+    "unknown field of a precondition": (rw.encode(extra=rw.message(8, rw.field(1, 3) + rw.field(4, b"demand"))), 2000),
+    "value that no precondition takes": (rw.encode(extra=rw.demands((rw.ABSENT, b"p", b"1"))), 2000),
+    "inverted precondition": (rw.encode(extra=rw.demands((rw.EMPTY, b"z", b"a"))), 2005),
+    "precondition on a special key": (rw.encode(extra=rw.demands((rw.PRESENT, b"\xff\xff/p"))), 2004),
+    "precondition beyond all keys": (rw.encode(extra=rw.demands((rw.EMPTY, b"p", b"\xff\xff\0"))), 2004),
+    "precondition on a long key": (rw.encode(extra=rw.demands((rw.ABSENT, b"p" * 2049))), 2102),
+    "precondition of a long value": (rw.encode(extra=rw.demands((rw.VALUE, b"p", b"1" * 100001))), 2103),
+    "too many preconditions": (rw.encode(extra=rw.demands(*[(rw.VALUE, b"p", b"1" * 99000)] * 105)), 2101),
     "too large": (rw.encode([(SET, b"p%d" % i, b"1" * 99000) for i in range(105)]), 2101),
 }
 
@@ -305,8 +315,8 @@ def test_a_purged_client_is_refused(world):
 
 
 def test_statements_do_not_grow_with_the_batch(servers, migrate, program, tmp_path):
-    """Mixed batches of 1, 100 and 1,000 requests of 8 followers (ranges, atomic ops, stamps, sequenced keys, reads): the same
-    number of statements on the wire, by PostgreSQL's own count."""
+    """Mixed batches of 1, 100 and 1,000 requests of 8 followers (ranges, atomic ops, stamps, sequenced keys, reads,
+    preconditions): the same number of statements on the wire, by PostgreSQL's own count."""
     server = servers(log_min_duration_statement=0, log_line_prefix="%a|")
     world = rw.World(server.migrated(migrate), program("resolver/verdict-resolver"), tmp_path)
     try:
@@ -318,7 +328,9 @@ def test_statements_do_not_grow_with_the_batch(servers, migrate, program, tmp_pa
                                    (CLEAR_RANGE, b"r%d" % i, b"r%d\xff" % i),
                                    (STAMPED_KEY, b"s" + b"\0" * 10 + struct.pack("<I", 1), b"v"),
                                    rw.sequenced(b"%d" % (i % 50), b"q%d/" % (i % 50), b"v")],
-                                  reads=[rw.key_range(b"other%d" % i)])
+                                  reads=[rw.key_range(b"other%d" % i)],
+                                  extra=rw.demands((rw.ABSENT, b"a%d" % i), (rw.VALUE, b"x", b"1"),
+                                                   (rw.EMPTY, b"e%04d" % i, b"e%04d~" % (i + i % 3))))
         for client in clients:  # known to the leader
             client.commit([(SET, b"x", b"1")])
         counts = {}
@@ -334,6 +346,7 @@ def test_statements_do_not_grow_with_the_batch(servers, migrate, program, tmp_pa
             leader.send(18)
             for client in clients:
                 client.wait(*range(1, client.sequence + 1))
+            assert {v.code for client in clients for v in client.verdicts.values()} == {0}
             versions = {v.version for client in clients for v in client.verdicts.values() if v.version > batches}
             assert len(versions) == 1, "this was more than one batch"
             time.sleep(0.05)

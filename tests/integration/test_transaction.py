@@ -6,8 +6,8 @@ import time
 import pytest
 
 from transaction_fixtures import key, refused, worker, workers, world  # noqa: F401
-from transaction_world import (ADD, APPEND, COMPARE_AND_CLEAR, EXACT, ITERATOR, MAX, STAMPED_KEY, STAMPED_VALUE, Failed,
-                               Worker)
+from transaction_world import (ABSENT, ADD, APPEND, COMPARE_AND_CLEAR, EMPTY, EXACT, ITERATOR, MAX, PRESENT, STAMPED_KEY,
+                               STAMPED_VALUE, VALUE, Failed, Worker)
 
 
 def le(number):
@@ -330,6 +330,83 @@ def test_256_commits_in_flight(worker, key):
     tr = worker.transaction()
     assert [tr.get(key + b"%d" % i) for i in range(4)] == [le(64)] * 4
     assert len({(t.committed(), t.order()) for t in trs}) == 256
+
+
+# ---- preconditions ----
+
+def test_what_is_demanded_decides(worker, key):
+    """Without a read; what fails leaves nothing behind, and is not tried again."""
+    tr = worker.transaction()
+    tr.set(key + b"a", b"1")
+    assert tr.demand(ABSENT, key + b"a") == tr.demand(EMPTY, key, key + b"\xff") == 0
+    tr.commit()
+    for demand in ((VALUE, key + b"a", b"1"), (PRESENT, key + b"a"), (ABSENT, key + b"b"), (EMPTY, key + b"b", key + b"c")):
+        tr.reset()
+        assert tr.demand(*demand) == 0
+        tr.set(key + b"a", b"1")
+        assert tr.commit() is True
+    for demand in ((VALUE, key + b"a", b"2"), (PRESENT, key + b"b"), (ABSENT, key + b"a"), (EMPTY, key + b"a", key + b"c")):
+        tr.reset()
+        tr.set(key + b"b", b"")
+        assert tr.demand(*demand) == tr.demand(PRESENT, key + b"a") == 0
+        refused(7001, tr.commit)
+        refused(7001, tr.on_error, 7001)
+    tr.reset()
+    assert tr.get_range(key, key + b"\xff") == ([(key + b"a", b"1")], False)
+
+
+def test_only_demands_is_a_commit(worker, key):
+    tr, writer = worker.transaction(), worker.transaction()
+    assert tr.demand(ABSENT, key) == 0
+    stamp = tr.stamp_later()
+    tr.commit()
+    assert tr.committed() > 0
+    assert stamp.wait() == tr.committed().to_bytes(8, "big") + tr.order().to_bytes(2, "big")
+    # and what it has read is judged too
+    tr.reset()
+    tr.get(key)
+    assert tr.demand(PRESENT, key) == 0
+    writer.set(key, b"1")
+    writer.commit()
+    refused(1020, tr.commit)
+    # after a reset nothing is demanded any more
+    tr.reset()
+    assert tr.commit() is True and tr.committed() == -1
+
+
+def test_demands_are_of_the_store_and_read_nothing(worker, key):
+    tr, writer = worker.transaction(), worker.transaction()
+    tr.version()
+    tr.set(key + b"own", b"1")
+    tr.clear(key + b"other")
+    assert tr.demand(ABSENT, key + b"own") == tr.demand(VALUE, key + b"other", b"2") == 0
+    writer.set(key + b"other", b"2")  # after the transaction's version, before its turn
+    writer.commit()
+    assert tr.commit() is True
+    tr.reset()
+    assert tr.get_range(key, key + b"\xff") == ([(key + b"own", b"1")], False)
+
+
+def test_demands_that_cannot_be_made(worker, key):
+    tr = worker.transaction()
+    assert tr.demand(0, key) == tr.demand(5, key) == tr.demand(PRESENT, key, b"v") == tr.demand(ABSENT, key, b"v") == 2000
+    assert tr.demand(PRESENT, b"\xff/x") == tr.demand(EMPTY, key, b"\xff\xff") == 2004
+    assert worker.transaction(long_snapshot=None).demand(ABSENT, key) == 2000
+    assert tr.demand(EMPTY, key + b"b", key + b"a") == 2005
+    assert tr.demand(ABSENT, b"k" * 2049) == 2102
+    assert tr.demand(VALUE, key, b"v" * 100001) == 2103
+    assert tr.demand(EMPTY, key, key + b"\1" * 3000) == 0  # as far as keys can be
+    assert tr.size() == 28 + len(key) + 2049
+    assert tr.demand(VALUE, key, b"v") == 0
+    assert tr.size() == 2 * 28 + 2 * len(key) + 2049 + 1
+    refused(7001, tr.commit)
+    assert tr.demand(ABSENT, key) == 2017
+    system = worker.transaction(read_system_keys=None)
+    assert system.demand(ABSENT, b"\xff/counter/" + key) == 0
+    assert system.commit() is True
+    small = worker.transaction(size_limit=100)
+    assert small.demand(VALUE, key, b"v" * 101) == 0
+    refused(2101, small.commit)
 
 
 # ---- what is refused ----

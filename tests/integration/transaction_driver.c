@@ -9,6 +9,7 @@
  *     first T C                           "first <code> <number>"
  *     conflict T read|write B E           "conflict <code>"
  *     read_at T VERSION                   "read_at <code>"
+ *     demand T TYPE K V                   "demand <code>"
  *     size T, committed T, order T        "<word> <code> <number>"
  *     lost T                              "lost <code> <begin> <end> <version>"
  *     lost_all T                          "lost_all <code> <begin> <end> <version> …"
@@ -257,6 +258,14 @@ static void order_conflict(void)
 	struct blob begin = blob(3), end = blob(4);
 	printf("conflict %d\n",
 		vd_transaction_add_conflict_range(transaction(1), begin.data, begin.size, end.data, end.size, type));
+}
+
+static void order_demand(void)
+{
+	struct blob key = blob(3), value = blob(4);
+	printf(
+		"demand %d\n", vd_transaction_add_precondition(transaction(1), (enum vd_precondition_type)number(2),
+						   key.data, key.size, value.data, value.size));
 }
 
 static void order_size(void)
@@ -516,6 +525,7 @@ static const struct {
 	{ "sequenced_value", order_sequenced_value },
 	{ "first", order_first },
 	{ "conflict", order_conflict },
+	{ "demand", order_demand },
 	{ "size", order_size },
 	{ "committed", order_committed },
 	{ "order", order_order },

@@ -46,6 +46,17 @@ static struct vd_request draw_request(struct property_case *c)
 		mutations[i].is_stamped = property_chance(c, 10);
 	}
 	request.mutations = mutations;
+	request.precondition_count = property_below(c, 1 + c->steps / 2);
+	struct vd_precondition *preconditions =
+		vd_arena_array(&c->arena, request.precondition_count, sizeof *preconditions);
+	VD_ASSERT(preconditions != NULL);
+	for (size_t i = 0; i < request.precondition_count; i++) {
+		preconditions[i].kind =
+			property_chance(c, 95) ? property_below(c, 6) : (uint32_t)vd_rng_next(&c->rng);
+		preconditions[i].key = draw_bytes(c);
+		preconditions[i].value = draw_bytes(c);
+	}
+	request.preconditions = preconditions;
 	return request;
 }
 
@@ -59,12 +70,27 @@ static bool equal_ranges(const struct vd_range *a, const struct vd_range *b, siz
 	return true;
 }
 
+static bool equal_preconditions(const struct vd_request *a, const struct vd_request *b)
+{
+	if (a->precondition_count != b->precondition_count) {
+		return false;
+	}
+	for (size_t i = 0; i < a->precondition_count; i++) {
+		const struct vd_precondition *p = &a->preconditions[i];
+		const struct vd_precondition *q = &b->preconditions[i];
+		if (p->kind != q->kind || !vd_bytes_equal(p->key, q->key) || !vd_bytes_equal(p->value, q->value)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool equal(const struct vd_request *a, const struct vd_request *b)
 {
 	if (memcmp(a->read_term, b->read_term, VD_TERM_BYTES) != 0 || a->read_version != b->read_version ||
 		a->reports_conflicts != b->reports_conflicts || a->read_count != b->read_count ||
 		a->write_count != b->write_count || a->mutation_count != b->mutation_count ||
-		!equal_ranges(a->reads, b->reads, a->read_count) ||
+		!equal_preconditions(a, b) || !equal_ranges(a->reads, b->reads, a->read_count) ||
 		!equal_ranges(a->writes, b->writes, a->write_count)) {
 		return false;
 	}

@@ -36,6 +36,15 @@ const struct vd_bytes *model_find(const struct model_store *store, struct vd_byt
 	return NULL;
 }
 
+bool model_is_empty(const struct model_store *store, struct vd_range range)
+{
+	for (unsigned i = 0; i < store->count; i++)
+		if (vd_bytes_compare(range.begin, store->pairs[i].key) <= 0 &&
+			vd_bytes_compare(store->pairs[i].key, range.end) < 0)
+			return false;
+	return true;
+}
+
 void model_clear(struct model_store *store, struct vd_range range)
 {
 	for (unsigned i = store->count; i-- > 0;)
@@ -96,7 +105,23 @@ static uint64_t last_written(const struct model *model, struct vd_range read)
 	return highest;
 }
 
-void model_judge(struct model *model, const struct vd_request *request, struct model_verdict *verdict)
+static bool holds(const struct model_store *store, const struct vd_precondition *precondition)
+{
+	const struct vd_bytes *value = model_find(store, precondition->key);
+	switch (precondition->kind) {
+	case VD_REQUIRE_VALUE:
+		return value != NULL && vd_bytes_equal(*value, precondition->value);
+	case VD_REQUIRE_PRESENT:
+		return value != NULL;
+	case VD_REQUIRE_ABSENT:
+		return value == NULL;
+	default:
+		return model_is_empty(store, vd_range_of(precondition->key, precondition->value));
+	}
+}
+
+void model_judge(struct model *model, const struct model_store *store, const struct vd_request *request,
+	struct model_verdict *verdict)
 {
 	verdict->code = judge_age(model, request);
 	for (size_t r = 0; r < request->read_count && (verdict->code == 0 || verdict->code == 1020); r++) {
@@ -112,6 +137,8 @@ void model_judge(struct model *model, const struct vd_request *request, struct m
 			model->further[verdict->further_count++].lost_to = highest;
 		}
 	}
+	for (size_t i = 0; i < request->precondition_count && verdict->code == 0; i++)
+		verdict->code = holds(store, &request->preconditions[i]) ? 0 : 7001;
 }
 
 static void note_write(struct model *model, struct vd_range range, uint64_t version)

@@ -63,14 +63,16 @@ struct vd_bytes model_copy(struct model *model, struct vd_bytes bytes);
 void model_put(
 	struct model_store *store, struct vd_bytes key, const struct vd_bytes *value); /* NULL: not there */
 const struct vd_bytes *model_find(const struct model_store *store, struct vd_bytes key);
+bool model_is_empty(const struct model_store *store, struct vd_range range);
 void model_clear(struct model_store *store, struct vd_range range);
 bool model_same(const struct model_store *a, const struct model_store *b);
 
 /* A verdict of a batch under way comes before a tombstone that the leader has not read. */
 struct model_verdict *model_verdict_of(struct model *model, unsigned client, uint64_t sequence);
 
-/* 0, 1007, 1009 or 1020 with what was lost in the verdict. */
-void model_judge(struct model *model, const struct vd_request *request, struct model_verdict *verdict);
+/* 0, 1007, 1009, 1020 with what was lost in the verdict, or 7001. */
+void model_judge(struct model *model, const struct model_store *store, const struct vd_request *request,
+	struct model_verdict *verdict);
 
 /* For one that nothing else speaks against: 0 with its counters' first numbers, or why none can be given: 2000, 7006. */
 void model_count(struct model *model, const struct model_store *store, const struct vd_request *request,

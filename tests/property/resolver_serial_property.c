@@ -147,12 +147,31 @@ static struct vd_mutation draw_mutation(struct property_case *c)
 	return mutation;
 }
 
+/* Mostly what is so now, that some hold: but the batches before may change it. */
+static struct vd_precondition draw_precondition(struct property_case *c)
+{
+	struct vd_precondition precondition = { .kind = 1 + property_below(c, 4),
+		.key = property_chance(c, 10) ? counter_of(property_below(c, 2)) : property_key(c, 3) };
+	const struct vd_bytes *value = model_find(&stored, precondition.key);
+	if (precondition.kind == VD_REQUIRE_EMPTY) {
+		struct vd_range range = draw_range(c);
+		precondition.key = range.begin;
+		precondition.value = range.end;
+	} else if (property_chance(c, 60)) {
+		precondition.kind = value != NULL ? VD_REQUIRE_PRESENT : VD_REQUIRE_ABSENT;
+	} else if (precondition.kind == VD_REQUIRE_VALUE) {
+		precondition.value = value != NULL && property_chance(c, 70) ? *value : property_value(c, 3);
+	}
+	return precondition;
+}
+
 static struct vd_request draw_request(struct property_case *c)
 {
 	struct vd_request request = { .read_count = property_below(c, property_chance(c, 30) ? 5 : 3),
 		.reports_conflicts = property_chance(c, 50),
 		.write_count = property_chance(c, 20) ? 1 : 0,
-		.mutation_count = 1 + property_below(c, 4) };
+		.mutation_count = 1 + property_below(c, 4),
+		.precondition_count = property_chance(c, 40) ? property_below(c, 3) : 0 };
 	struct vd_range *reads = vd_arena_array(&c->arena, MODEL_READS_MAX, sizeof *reads);
 	struct vd_range *writes = vd_arena_array(&c->arena, 1, sizeof *writes);
 	struct vd_mutation *mutations = vd_arena_array(&c->arena, 4, sizeof *mutations);
@@ -160,6 +179,10 @@ static struct vd_request draw_request(struct property_case *c)
 		reads[i] = draw_range(c);
 	if (request.read_count > 0 && property_chance(c, 10))
 		VD_ASSERT(vd_range_of_key(&c->arena, counter_of(property_below(c, 2)), &reads[0]));
+	struct vd_precondition *preconditions = vd_arena_array(&c->arena, 2, sizeof *preconditions);
+	for (size_t i = 0; i < request.precondition_count; i++)
+		preconditions[i] = draw_precondition(c);
+	request.preconditions = preconditions;
 	writes[0] = draw_range(c);
 	for (size_t i = 0; i < request.mutation_count; i++)
 		mutations[i] = draw_mutation(c);
@@ -315,6 +338,26 @@ static bool turn_load(struct turn *turn, bool is_broken)
 	return true;
 }
 
+/* The first keys of a stretch in key order, as the leader's statement finds them. */
+static void supply_stretch(struct vd_batch *batch, size_t stretch)
+{
+	struct vd_bytes from = batch->stretch_begins[stretch];
+	for (int64_t n = 0; n < batch->stretch_limits[stretch]; n++) {
+		const struct vd_bytes *next = NULL;
+		for (unsigned i = 0; i < stored.count; i++) {
+			const struct vd_bytes *key = &stored.pairs[i].key;
+			bool is_in = vd_bytes_compare(from, *key) <= 0 && (n == 0 || !vd_bytes_equal(from, *key)) &&
+						 vd_bytes_less(*key, batch->stretch_ends[stretch]);
+			if (is_in && (next == NULL || vd_bytes_less(*key, *next)))
+				next = key;
+		}
+		if (next == NULL)
+			return;
+		from = *next;
+		vd_memory_supply_key(memory, batch, from);
+	}
+}
+
 static void turn_base(struct turn *turn)
 {
 	vd_memory_base(memory, turn->batch);
@@ -324,6 +367,8 @@ static void turn_base(struct turn *turn)
 		if (value != NULL)
 			vd_memory_supply(memory, turn->batch, turn->batch->base_keys[i], *value);
 	}
+	for (size_t i = 0; i < turn->batch->stretch_count; i++)
+		supply_stretch(turn->batch, i);
 	turn->phase = BASED;
 }
 
@@ -379,7 +424,7 @@ static bool judge_new(struct turn *turn, const struct vd_item *item, const struc
 	if (row->is_nonsense)
 		verdict.code = 2000;
 	else
-		model_judge(&model, &row->request, &verdict);
+		model_judge(&model, &turn->after, &row->request, &verdict);
 	const struct vd_known *got = &item->verdict;
 	if (verdict.code == 0)
 		model_count(&model, &turn->after, &row->request, &verdict);

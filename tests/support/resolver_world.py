@@ -19,6 +19,7 @@ import uuid
 
 SET, CLEAR, ADD, CLEAR_RANGE, MAX, STAMPED_KEY, STAMPED_VALUE = 0, 1, 2, 3, 12, 14, 15
 SEQUENCED_KEY, SEQUENCED_VALUE = 128, 129
+VALUE, PRESENT, ABSENT, EMPTY = 1, 2, 3, 4
 COMMITTED, TOO_OLD, FUTURE, CONFLICT, CANCELLED = 0, 1007, 1009, 1020, 1025
 
 
@@ -74,6 +75,12 @@ def encode(mutations=(), reads=(), writes=(), term=b"\0" * 16, version=0, extra=
     for item in mutations:
         out += message(6, mutation(*item))
     return out + extra
+
+
+def demands(*preconditions):
+    """For `extra`: each (kind, key[, value])."""
+    return b"".join(message(8, field(1, kind) + field(2, key) + field(3, *value or [b""]))
+                    for kind, key, *value in preconditions)
 
 
 def key_range(key):
@@ -159,8 +166,8 @@ class Client:
             self.session.execute(insert, values)
         return sequences
 
-    def submit(self, mutations=(), reads=(), writes=(), at=None, ring=True):
-        return self.submit_payloads([self.request(mutations, reads, writes, at)], ring=ring)[0]
+    def submit(self, mutations=(), reads=(), writes=(), at=None, ring=True, extra=b""):
+        return self.submit_payloads([self.request(mutations, reads, writes, at, extra)], ring=ring)[0]
 
     def resend(self, sequence, payload):
         self.submit_payloads([payload], sequences=[sequence], resend=True)
@@ -197,8 +204,8 @@ class Client:
             self.hear()
         return [self.verdicts[s] for s in sequences]
 
-    def commit(self, mutations=(), reads=(), writes=(), at=None, timeout_s=10):
-        return self.wait(self.submit(mutations, reads, writes, at), timeout_s=timeout_s)[0]
+    def commit(self, mutations=(), reads=(), writes=(), at=None, timeout_s=10, extra=b""):
+        return self.wait(self.submit(mutations, reads, writes, at, extra=extra), timeout_s=timeout_s)[0]
 
     def look(self, *sequences):
         """Rows of (sequence, state, code, version, place, detail_range, detail_version, note, further)."""

@@ -7,6 +7,7 @@ import time
 
 ADD, AND, OR, XOR, APPEND, MAX, MIN = 2, 6, 7, 8, 9, 12, 13
 STAMPED_KEY, STAMPED_VALUE, BYTE_MIN, BYTE_MAX, COMPARE_AND_CLEAR = 14, 15, 16, 17, 20
+VALUE, PRESENT, ABSENT, EMPTY = 1, 2, 3, 4
 WANT_ALL, ITERATOR, EXACT, SMALL, MEDIUM, LARGE, SERIAL = -2, -1, 0, 1, 2, 3, 4
 
 
@@ -187,6 +188,9 @@ class Transaction:
 
     def conflict(self, kind, begin, end):
         return int(self.worker.ask("conflict", self.number, kind, text(begin), text(end)))
+
+    def demand(self, kind, key, value=b""):
+        return int(self.worker.ask("demand", self.number, kind, text(key), text(value)))
 
     # ---- reads: futures ----
 

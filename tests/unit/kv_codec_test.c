@@ -38,6 +38,8 @@ static void the_wire_is_as_it_was(void **state)
 		{ .op = VD_OP_ADD, .no_write_conflict = true, .key = B("k"), .value = B("v") },
 		{ .op = VD_OP_SET, .key = B(""), .value = B("") }
 	};
+	struct vd_precondition demands[] = { { VD_REQUIRE_EMPTY, B("e"), B("f") },
+		{ VD_REQUIRE_ABSENT, B(""), B("") } };
 	struct vd_request request = { .read_version = 5,
 		.reads = &read,
 		.read_count = 1,
@@ -45,6 +47,8 @@ static void the_wire_is_as_it_was(void **state)
 		.write_count = 1,
 		.mutations = done,
 		.mutation_count = 2,
+		.preconditions = demands,
+		.precondition_count = 2,
 		.reports_conflicts = true };
 	memcpy(request.read_term, "0123456789abcdef", 16);
 	struct vd_bytes payload;
@@ -53,7 +57,9 @@ static void the_wire_is_as_it_was(void **state)
 									  "\x2a\6\x0a\1c\x12\1d"
 									  "\x32\x0a\x08\2\x12\1k\x1a\1v\x20\1"
 									  "\x32\0"
-									  "\x38\1");
+									  "\x38\1"
+									  "\x42\x08\x08\4\x12\1e\x1a\1f"
+									  "\x42\2\x08\3");
 	assert_int_equal(payload.size, expected.size);
 	assert_memory_equal(payload.data, expected.data, expected.size);
 	struct vd_request back;
@@ -66,6 +72,10 @@ static void the_wire_is_as_it_was(void **state)
 	assert_true(vd_bytes_equal(back.mutations[0].key, B("k")));
 	assert_true(vd_bytes_equal(back.writes[0].end, B("d")));
 	assert_true(back.reports_conflicts);
+	assert_int_equal(back.precondition_count, 2);
+	assert_int_equal(back.preconditions[0].kind, VD_REQUIRE_EMPTY);
+	assert_true(vd_bytes_equal(back.preconditions[0].value, B("f")));
+	assert_int_equal(back.preconditions[1].kind, VD_REQUIRE_ABSENT);
 }
 
 static void what_is_refused(void **state)

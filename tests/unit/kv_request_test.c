@@ -132,6 +132,53 @@ static void the_limit_of_a_transaction(void **state)
 	assert_int_equal(vd_request_size(&request), 2 * (24 + 3));
 	struct vd_mutation clear = { .op = VD_OP_CLEAR_RANGE, .key = B("a"), .value = B("bc") };
 	assert_int_equal(vd_mutation_size(&clear), 28 + 3 + 24 + 3);
+	struct vd_precondition value = { VD_REQUIRE_VALUE, B("a"), B("bc") };
+	request = (struct vd_request){ .preconditions = &value, .precondition_count = 1 };
+	assert_int_equal(vd_request_size(&request), 28 + 3);
+}
+
+static void preconditions(void **state)
+{
+	(void)state;
+	const struct {
+		int code;
+		struct vd_precondition precondition;
+	} rows[] = {
+		{ 0, { VD_REQUIRE_VALUE, B(""), B("") } },
+		{ 0, { VD_REQUIRE_VALUE, B(K16), B(V20) } },
+		{ 0, { VD_REQUIRE_PRESENT, B(K16), B("") } },
+		{ 0, { VD_REQUIRE_ABSENT, B("k"), B("") } },
+		{ 0, { VD_REQUIRE_EMPTY, B(""), B("\xff") } },
+		{ 0, { VD_REQUIRE_EMPTY, B("a"), B("a") } },
+		{ 0, { VD_REQUIRE_EMPTY, B(K16), B(K16 "\0") } },
+		{ 2000, { 0, B("k"), B("") } },
+		{ 2000, { 5, B("k"), B("") } },
+		{ 2000, { VD_REQUIRE_PRESENT, B("k"), B("v") } },
+		{ 2000, { VD_REQUIRE_ABSENT, B("k"), B("v") } },
+		{ 2102, { VD_REQUIRE_VALUE, B(K16 "x"), B("") } },
+		{ 2102, { VD_REQUIRE_ABSENT, B(K16 "x"), B("") } },
+		{ 2103, { VD_REQUIRE_VALUE, B("k"), B(V20 "x") } },
+		{ 0, { VD_REQUIRE_VALUE, B("\xff/counter/x"), B("v") } },
+		{ 0, { VD_REQUIRE_EMPTY, B("a"), B("\xff\xff") } },
+		{ 2004, { VD_REQUIRE_PRESENT, B("\xff\xff"), B("") } },
+		{ 2004, { VD_REQUIRE_EMPTY, B("a"), B("\xff\xff\0") } },
+		{ 2005, { VD_REQUIRE_EMPTY, B("b"), B("a") } },
+		{ 2102, { VD_REQUIRE_EMPTY, B("0"), B(K16 "xx") } },
+	};
+	for (size_t i = 0; i < VD_COUNT(rows); i++) {
+		struct vd_refusal refusal = { 0 };
+		struct vd_request request = { .preconditions = &rows[i].precondition, .precondition_count = 1 };
+		int code = vd_request_validate(&request, &limits, &refusal);
+		if (code != rows[i].code)
+			fail_msg("row %zu: %d instead of %d", i, code, rows[i].code);
+		assert_int_equal(refusal.code, code);
+		assert_int_equal(refusal.what != NULL, code != 0);
+	}
+	/* as a transaction may make them without further ado */
+	const struct vd_precondition others[] = { { VD_REQUIRE_PRESENT, B("\xff"), B("") },
+		{ VD_REQUIRE_VALUE, B("\xff/counter/x"), B("v") }, { VD_REQUIRE_EMPTY, B("a"), B("\xff\0") } };
+	for (size_t i = 0; i < VD_COUNT(others); i++)
+		assert_int_equal(vd_precondition_validate(&others[i], VD_KEYS_END, &limits, NULL), 2004);
 }
 
 static void what_a_request_writes(void **state)
@@ -177,7 +224,7 @@ static void what_a_request_writes(void **state)
 	vd_arena_fini(&arena);
 }
 
-static void only_writes_make_it_more_than_a_read(void **state)
+static void only_writes_and_demands_make_it_more_than_a_read(void **state)
 {
 	(void)state;
 	struct vd_range range = { B("a"), B("b") };
@@ -186,6 +233,9 @@ static void only_writes_make_it_more_than_a_read(void **state)
 	request.writes = &range;
 	request.write_count = 1;
 	assert_false(vd_request_is_read_only(&request));
+	struct vd_precondition absent = { VD_REQUIRE_ABSENT, B("a"), B("") };
+	request = (struct vd_request){ .preconditions = &absent, .precondition_count = 1 };
+	assert_false(vd_request_is_read_only(&request));
 }
 
 int main(void)
@@ -193,10 +243,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mutations),
 		cmocka_unit_test(conflict_ranges),
+		cmocka_unit_test(preconditions),
 		cmocka_unit_test(a_refusal_names_key_and_sizes),
 		cmocka_unit_test(the_limit_of_a_transaction),
 		cmocka_unit_test(what_a_request_writes),
-		cmocka_unit_test(only_writes_make_it_more_than_a_read),
+		cmocka_unit_test(only_writes_and_demands_make_it_more_than_a_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

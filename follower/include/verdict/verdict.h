@@ -387,12 +387,27 @@ VD_CHECKED int vd_transaction_add_conflict_range(struct vd_transaction *transact
 VD_CHECKED struct vd_future *vd_transaction_watch(
 	struct vd_transaction *transaction, const void *key, size_t key_size);
 
+/* What the store must hold when the commit's turn comes, before its own writes. */
+enum vd_precondition_type {
+	VD_PRECONDITION_VALUE = 1,   /* the key is there, with exactly this value */
+	VD_PRECONDITION_PRESENT = 2, /* the key is there */
+	VD_PRECONDITION_ABSENT = 3,  /* the key is not there */
+	VD_PRECONDITION_EMPTY = 4,   /* no key is in [key, value) */
+};
+/* Demands it of the commit, with no read beforehand and no read conflict: if any does not hold, the commit ends with 7001, which
+ * is not to be tried again, and nothing of it is applied. Own writes make no difference to it. A transaction that demands
+ * something is committed even if it writes nothing. value is that of VALUE, the end of EMPTY, and empty for the others.
+ * With the option read_system_keys it may be about the system's keys, such as counters. 2000 (the type, a value where none
+ * belongs, a long snapshot), 2004, 2005, 2102, 2103, or why the transaction takes no more. */
+VD_CHECKED int vd_transaction_add_precondition(struct vd_transaction *transaction,
+	enum vd_precondition_type type, const void *key, size_t key_size, const void *value, size_t value_size);
+
 /* Commits. Ends with 0 (committed), 1020 (conflict), 1007 (too old), 1021 (the database stayed unreachable,
- * so that the outcome is not known), or the reason of a refusal. A transaction that wrote nothing succeeds
- * without a round trip. */
+ * so that the outcome is not known), or the reason of a refusal. A transaction that wrote and demanded nothing
+ * succeeds without a round trip. */
 VD_CHECKED struct vd_future *vd_transaction_commit(struct vd_transaction *transaction);
 
-/* After a commit. −1 for a transaction that wrote nothing; 2000 before. */
+/* After a commit. −1 for a transaction that wrote and demanded nothing; 2000 before. */
 VD_CHECKED int vd_transaction_get_committed_version(
 	const struct vd_transaction *transaction, int64_t *version);
 /* The place among the commits of that version. */
@@ -402,7 +417,7 @@ VD_CHECKED int vd_transaction_get_committed_order(const struct vd_transaction *t
 VD_CHECKED int vd_transaction_get_first_number(
 	const struct vd_transaction *transaction, const void *counter, size_t counter_size, int64_t *number);
 /* To be asked before the commit; ends with it. A key of 10 bytes (vd_future_get_key). 2021 for a transaction
- * that wrote nothing, 2020 if the commit failed. */
+ * that wrote and demanded nothing, 2020 if the commit failed. */
 VD_CHECKED struct vd_future *vd_transaction_get_versionstamp(struct vd_transaction *transaction);
 
 /* What a commit lost: a range that it had read, and the newest version at which something in it was written. */

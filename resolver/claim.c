@@ -9,22 +9,60 @@
 #include "common/base/fault.h"
 
 /* In order of arrival, bounded in count and bytes before anything is sent. Rows of the batch under way are seen
- * until it commits: they are left out by a hashed subplan, whatever their number, and the index gives the order. */
+ * until it commits: they are left out by a hashed subplan, whatever their number, and the index gives the order.
+ * Values: low, arrivals under way, requests, bytes, waiting clients and their bounds. */
+#define NOT_WAITING                                                                                          \
+	" AND arrival NOT IN (SELECT unnest($2::bigint[]))"                                                      \
+	" AND (cardinality($5) = 0 OR sequence <= coalesce("                                                     \
+	"(SELECT w.bound FROM unnest($5::uuid[], $6::bigint[]) AS w(client, bound)"                              \
+	" WHERE w.client = q.client), sequence))"
+#define REQUEST "client, sequence, generation, acknowledged, token, payload, arrival"
+#define REQUEST_PARAMS                                                                                       \
+	VD_PG_INT8, VD_PG_INT8_ARRAY, VD_PG_INT8, VD_PG_INT8, VD_PG_UUID_ARRAY, VD_PG_INT8_ARRAY
+#define REQUEST_COLUMNS                                                                                      \
+	{ "client", VD_PG_UUID }, { "sequence", VD_PG_INT8 }, { "generation", VD_PG_INT8 },                      \
+		{ "acknowledged", VD_PG_INT8 }, { "token", VD_PG_INT8 }, { "payload", VD_PG_BYTEA },                 \
+	{                                                                                                        \
+		"arrival", VD_PG_INT8                                                                                \
+	}
 static const struct vd_pg_statement claim = {
 	.name = "claim",
-	.sql = "SELECT client, sequence, generation, acknowledged, token, payload, arrival"
-		   " FROM (SELECT client, sequence, generation, acknowledged, token, payload, arrival,"
-		   " sum(octet_length(payload)) OVER (ORDER BY arrival ROWS UNBOUNDED PRECEDING) AS running"
-		   " FROM (SELECT client, sequence, generation, acknowledged, token, payload, arrival"
-		   " FROM commit_requests q WHERE arrival > $1 AND arrival NOT IN (SELECT unnest($2::bigint[]))"
-		   " AND (cardinality($5) = 0 OR sequence <= coalesce("
-		   "(SELECT w.bound FROM unnest($5::uuid[], $6::bigint[]) AS w(client, bound)"
-		   " WHERE w.client = q.client), sequence)) ORDER BY arrival LIMIT $3) p) r"
+	.sql = "SELECT " REQUEST " FROM (SELECT " REQUEST
+		   ", sum(octet_length(payload)) OVER (ORDER BY arrival ROWS UNBOUNDED PRECEDING) AS running"
+		   " FROM (SELECT " REQUEST " FROM commit_requests q WHERE arrival > $1" NOT_WAITING
+		   " ORDER BY arrival LIMIT $3) p) r"
 		   " WHERE running <= $4 OR running = octet_length(payload) ORDER BY arrival",
-	.params = { VD_PG_INT8, VD_PG_INT8_ARRAY, VD_PG_INT8, VD_PG_INT8, VD_PG_UUID_ARRAY, VD_PG_INT8_ARRAY },
-	.columns = { { "client", VD_PG_UUID }, { "sequence", VD_PG_INT8 }, { "generation", VD_PG_INT8 },
-		{ "acknowledged", VD_PG_INT8 }, { "token", VD_PG_INT8 }, { "payload", VD_PG_BYTEA },
-		{ "arrival", VD_PG_INT8 } },
+	.params = { REQUEST_PARAMS },
+	.columns = { REQUEST_COLUMNS },
+};
+/* The same while clients crowd: a scout looks at a bounded number of rows further on, without their payloads; what it finds of
+ * others fills up to half of the batch, and the head the rest.
+ * Values, further: crowding clients, where the scout begins, how many rows it looks at, requests of one client. */
+static const struct vd_pg_statement claim_with_lane = {
+	.name = "claim_with_lane",
+	.sql = "WITH scout AS MATERIALIZED (SELECT arrival, client, sequence FROM commit_requests"
+		   " WHERE arrival > $8 ORDER BY arrival LIMIT $9),"
+		   " lane AS MATERIALIZED (SELECT " REQUEST " FROM (SELECT q.*,"
+		   " sum(octet_length(q.payload)) OVER (ORDER BY q.arrival ROWS UNBOUNDED PRECEDING) AS running"
+		   " FROM (SELECT arrival AS at FROM (SELECT arrival,"
+		   " row_number() OVER (PARTITION BY client ORDER BY arrival) AS nth FROM scout q"
+		   " WHERE client NOT IN (SELECT unnest($7::uuid[]))" NOT_WAITING ") n"
+		   " WHERE nth <= $10 ORDER BY arrival LIMIT $3 / 2) l JOIN commit_requests q ON q.arrival = l.at) r"
+		   " WHERE running <= $4 / 2),"
+		   " head AS (SELECT " REQUEST " FROM (SELECT " REQUEST ","
+		   " sum(octet_length(payload)) OVER (ORDER BY arrival ROWS UNBOUNDED PRECEDING) AS running"
+		   " FROM (SELECT " REQUEST " FROM commit_requests q WHERE arrival > $1" NOT_WAITING
+		   " AND arrival NOT IN (SELECT arrival FROM lane)"
+		   " ORDER BY arrival LIMIT $3 - (SELECT count(*) FROM lane)) p) r"
+		   " WHERE running <= $4 - (SELECT coalesce(sum(octet_length(payload)), 0) FROM lane)"
+		   " OR running = octet_length(payload))"
+		   " SELECT " REQUEST ", false AS is_ahead, (SELECT count(*) FROM scout) AS scouted,"
+		   " (SELECT coalesce(max(arrival), 0) FROM scout) AS reached FROM head"
+		   " UNION ALL SELECT " REQUEST ", true, (SELECT count(*) FROM scout),"
+		   " (SELECT coalesce(max(arrival), 0) FROM scout) FROM lane ORDER BY arrival",
+	.params = { REQUEST_PARAMS, VD_PG_UUID_ARRAY, VD_PG_INT8, VD_PG_INT8, VD_PG_INT8 },
+	.columns = { REQUEST_COLUMNS, { "is_ahead", VD_PG_BOOL }, { "scouted", VD_PG_INT8 },
+		{ "reached", VD_PG_INT8 } },
 };
 /* Whoever has got more outcomes to be kept than any client may have (it kept the acknowledgements from being written) does
  * not count as registered until it has acknowledged: what is loaded is bounded. */
@@ -108,7 +146,12 @@ static void on_claim_rows(void *arg, const struct vd_pg_rows *rows)
 			question->was_full = true;
 			break;
 		}
-		question->newest = item.arrival;
+		if (question->depth == 0 || !vd_pg_rows_bool(rows, row, 7))
+			question->newest = item.arrival;
+	}
+	if (question->depth > 0 && count > 0) {
+		question->scouted = vd_pg_rows_int8(rows, 0, 8);
+		question->reached = vd_pg_rows_int8(rows, 0, 9);
 	}
 	if (count > 0)
 		(void)VD_FAULT("claim.answered");
@@ -127,11 +170,19 @@ void vd_claim_ask(struct vd_claim_question *question, struct vd_pg *pg, const st
 	vd_pg_params_int8(&params, bounds->bytes);
 	vd_pg_params_uuid_array(&params, (const struct vd_pg_uuid *)bounds->waiting, bounds->waiting_count);
 	vd_pg_params_int8_array(&params, bounds->waiting_bounds, bounds->waiting_count);
-	question->rows = 0;
-	question->newest = 0;
+	const struct vd_lane *lane = &bounds->lane;
+	if (lane->crowd_count > 0) {
+		vd_pg_params_uuid_array(&params, (const struct vd_pg_uuid *)lane->crowd, lane->crowd_count);
+		vd_pg_params_int8(&params, lane->low);
+		vd_pg_params_int8(&params, lane->depth);
+		vd_pg_params_int8(&params, lane->share);
+	}
+	question->depth = lane->crowd_count > 0 ? lane->depth : 0;
+	question->rows = question->newest = question->scouted = question->reached = 0;
 	question->was_full = false;
 	question->is_broken = false;
-	vd_pg_ask(pg, &claim, &params, on_claim_rows, on_answer, question);
+	vd_pg_ask(
+		pg, question->depth > 0 ? &claim_with_lane : &claim, &params, on_claim_rows, on_answer, question);
 }
 
 /* ---- what is known of their clients ------------------------------------------------------------------------ */

@@ -9,6 +9,7 @@
 #define VD_RESOLVER_CLAIM_H
 
 #include "common/pg/pipeline.h"
+#include "resolver/crowd.h"
 #include "resolver/memory.h"
 
 /* One question under way, of one turn. */
@@ -22,7 +23,10 @@ struct vd_claim_question {
 	/* the claim */
 	const struct vd_batch *other; /* the batch under way, whose rows are still seen */
 	int64_t rows;                 /* that came */
-	int64_t newest;               /* arrival that came */
+	int64_t newest;               /* arrival that came, in order */
+	int64_t depth;                /* what the scout was to look at; 0: there is none */
+	int64_t scouted;              /* rows that it looked at */
+	int64_t reached;              /* the newest of them */
 	bool was_full;                /* the batch takes no more */
 	bool is_broken;               /* a stored row is not what the migration says */
 };
@@ -38,6 +42,7 @@ struct vd_claim_bounds {
 	const struct vd_client_id *waiting;
 	const int64_t *waiting_bounds;
 	size_t waiting_count;
+	struct vd_lane lane;
 };
 
 /* Each asks, and calls back once, later. */

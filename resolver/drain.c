@@ -57,7 +57,8 @@ static enum vd_step_result drain_claim(void *subject)
 		.bytes = settings->batch_bytes,
 		.waiting = drain->waiting.clients,
 		.waiting_bounds = drain->waiting.bounds,
-		.waiting_count = drain->waiting.count };
+		.waiting_count = drain->waiting.count,
+		.lane = vd_crowd_lane(&drain->crowd, drain->limit, vd_clock_ms()) };
 	struct vd_turn *other = other_turn(turn);
 	turn->question.memory = memory_of(drain);
 	turn->question.batch = turn->batch;
@@ -66,6 +67,17 @@ static enum vd_step_result drain_claim(void *subject)
 	turn->is_asking = true;
 	vd_claim_ask(&turn->question, pg, &bounds);
 	return VD_STEP_WAIT;
+}
+
+static void note_crowd(struct vd_turn *turn)
+{
+	struct vd_drain *drain = turn->drain;
+	const struct vd_claim_question *question = &turn->question;
+	const struct vd_crowd_seen seen = { .is_full = drain->looks.has_more,
+		.newest = question->newest,
+		.reached = question->reached,
+		.is_depth_used_up = question->depth > 0 && question->scouted == question->depth };
+	vd_crowd_note(&drain->crowd, turn->batch, &seen, drain->limit, vd_clock_ms());
 }
 
 /* What the claim brought, and then what is not known of its clients. */
@@ -85,6 +97,8 @@ static enum vd_step_result drain_load(void *subject)
 	turn->is_loaded = false;
 	size_t count;
 	const struct vd_client_id *missing = vd_memory_missing(memory, turn->batch, vd_clock_us(), &count);
+	if (!turn->is_retry)
+		note_crowd(turn);
 	if (count == 0)
 		return VD_STEP_NEXT;
 	struct vd_pg *pg = vd_wires_pg(drain->office->wires, VD_BACKEND_CLAIM);

@@ -58,6 +58,7 @@ struct vd_drain {
 	struct vd_pg_listener *doorbell;
 	struct vd_looks looks;
 	struct vd_waiting waiting;
+	struct vd_crowd crowd;
 	struct vd_timer timer;
 	struct vd_later later; /* a doorbell rang: look in the next turn of the loop, once for all that came */
 	struct vd_backoff backoff;

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stranger who has the follower's role, and nothing more, does what he can against everybody else: nobody is stopped."""
+import os
+import random
 import threading
 import time
+import uuid
 
 import psycopg
 import pytest
 
+import fault_world as fw
 import resolver_world as rw
 from resolver_world import ADD, SET
 
@@ -303,3 +307,141 @@ def test_the_leader_loads_no_more_than_it_needs(world):
     read = "SELECT idx_tup_read FROM pg_stat_user_indexes WHERE relname = 'tombstones'"
     rw.wait_until(lambda: world.database.execute(read)[0][0] > 0, "nobody looked for a tombstone")
     assert world.database.execute(read)[0][0] < 1000
+
+
+# ---- the queue ----
+
+def flood(world, client, count):
+    """That many requests of a client wait in the queue."""
+    client.session.execute(
+        "INSERT INTO commit_requests (client, sequence, generation, acknowledged, token, payload)"
+        " SELECT %s, i, %s, 0, 1, %s FROM generate_series(1::bigint, %s) i",
+        (client.id, client.generation, client.request([(ADD, b"flood", le(1))]), count))
+
+
+def batches_between(world, begin, end):
+    return world.database.execute("SELECT count(DISTINCT version) FROM outcomes WHERE version > %s AND version < %s",
+                                  (begin, end))[0][0]
+
+
+def test_a_flood_of_one_client_keeps_nobody_waiting(world):
+    """Fifty thousand requests of one client are in front of those of others, who are answered within a few batches, again
+    and again. The flood is decided in its order, and where nobody else waits it has whole batches."""
+    world.lead("before").stop()  # so that versions are those of this server
+    flooder, modest = world.client(), world.client()
+    flood(world, flooder, 50000)
+    payloads = [modest.request([(ADD, b"n", le(1))]) for _ in range(20)]
+    sequences = modest.submit_payloads(payloads, ring=False)
+    world.lead("a", {"client-limit": 100000})
+    verdicts = modest.wait(*sequences, timeout_s=120)
+    assert {v.code for v in verdicts} == {0}
+    assert batches_between(world, 0, max(v.version for v in verdicts)) <= 10
+    for _ in range(3):
+        _, before = modest.snapshot()
+        verdict = modest.commit([(ADD, b"n", le(1))], timeout_s=120)
+        assert batches_between(world, before, verdict.version) <= 5
+    rw.wait_until(lambda: world.database.execute("SELECT NOT EXISTS (SELECT 1 FROM commit_requests)")[0][0],
+                  "the flood does not end", 120, 0.1)
+    assert modest.get(b"flood") == le(50000) and modest.get(b"n") == le(23)
+    ranges = world.database.execute("SELECT first, last FROM outcomes WHERE client = %s ORDER BY version", (flooder.id,))
+    assert [first for first, _ in ranges] == [1] + [last + 1 for _, last in ranges[:-1]]
+    assert len(ranges) <= 40  # 25 are needed; half of one is for others, who have 23 requests
+
+
+# ---- garbage ----
+
+EXTREMES = (-2 ** 63, -1, 0, 1, 2 ** 31, 2 ** 32, 2 ** 63 - 2, 2 ** 63 - 1)
+
+
+class Garbage:
+    """Rows for the queue that no follower of ours would write; some of them the table refuses."""
+
+    def __init__(self, lot, own, good):
+        self.lot, self.own, self.good = lot, own, good  # own: registered identities; good: a request that would be fine
+
+    def number(self):
+        return self.lot.choice((self.lot.choice(EXTREMES), self.lot.randrange(-2 ** 63, 2 ** 63), self.lot.randrange(1, 50)))
+
+    def bytes(self, least=0, most=2000):
+        return self.lot.randbytes(self.lot.randint(least, most))
+
+    def near_miss(self):
+        """Something like a request: with bits turned over, cut off, more behind it, or sense that makes none."""
+        lot = self.lot
+        good = bytearray(self.good)
+        for _ in range(lot.randint(1, 4)):
+            good[lot.randrange(len(good))] ^= 1 << lot.randrange(8)
+        mutation = (lot.choice((SET, ADD, rw.CLEAR_RANGE, rw.STAMPED_KEY, rw.STAMPED_VALUE, 99, 2 ** 32 - 1)),
+                    b"z" + self.bytes(0, 30), b"z" + self.bytes(0, 30))  # a clear may be good: not of what the worker wrote
+        return lot.choice((
+            bytes(good), self.good[:lot.randrange(len(self.good))], self.good + self.bytes(1, 20),
+            rw.encode([mutation], [(self.bytes(0, 9), self.bytes(0, 9))], [(self.bytes(0, 9), self.bytes(0, 9))],
+                      self.bytes(0, 20), lot.randrange(2 ** 64)),
+            rw.encode([(SET, self.bytes(2040, 3000), b"v")]), rw.encode([(SET, b"k", bytes(lot.choice((99999, 100001))))]),
+            rw.encode([(SET, b"\xff/k", b"v")]), rw.encode([(ADD, b"n", b"")] * lot.randint(1, 3000))))
+
+    def row(self):
+        """client, sequence, generation, acknowledged, token, payload"""
+        lot = self.lot
+        client, generation = lot.choice(self.own)
+        client = lot.choice((client, client, uuid.UUID(int=lot.choice((0, 2 ** 128 - 1, lot.getrandbits(128))))))
+        generation = lot.choice((generation, generation, self.number()))
+        payload = lot.choice((self.bytes, self.near_miss, self.near_miss))()
+        return client, self.number(), generation, lot.choice((0, 0, 0, self.number())), self.number(), payload
+
+
+def insert(session, row):
+    """True if the table took it."""
+    try:
+        session.execute("INSERT INTO commit_requests (client, sequence, generation, acknowledged, token, payload)"
+                        " VALUES (%s, %s, %s, %s, %s, %s)", row)
+        return True
+    except (psycopg.errors.CheckViolation, psycopg.errors.UniqueViolation):
+        return False
+
+
+def ring_wrongly(session, lot):
+    channel = lot.choice(("verdict_doorbell", "verdict_lease", "verdict_verdicts", "x" * 63, "\u20ac", "a\"b'c",
+                          f"verdict_reply_{lot.getrandbits(64):016x}"))
+    session.execute("SELECT pg_notify(%s, %s)", (channel, lot.choice(("", "observe", "r1", "r1 1 1:2:3:4:5", "x" * 7999))))
+
+
+def test_garbage_in_the_queue(world, program):
+    """Some thousands of rows of nonsense, with the commits of a worker between them: those are committed, and of the nonsense
+    what has an owner is rejected, the rest is dropped. Nothing stays, and the leader keeps its term."""
+    seed = int(os.environ.get("VERDICT_SEED", random.SystemRandom().randrange(2 ** 32)))
+    print(f"VERDICT_SEED={seed}")
+    lot = random.Random(seed)
+    leader = world.lead("a", {"batch-requests": 256})
+    stranger = world.stranger()
+    own = [stranger.execute("SELECT c, generation FROM gen_random_uuid() c, register(c, %s)", (reply,)).fetchone()
+           for reply in EXTREMES]
+    client = world.client()
+    garbage = Garbage(lot, own[1:], client.request([(SET, b"a", b"1")], reads=[(b"b", b"c")]))
+    worker = fw.Worker(program, world.database.dsn(user="guard_follower"))
+    try:
+        taken = 0
+        for i in range(3000):
+            taken += insert(stranger, garbage.row())
+            if i % 20 == 0:
+                worker.adds(8)
+                ring_wrongly(stranger, lot)
+            if i % 10 == 0:  # these are nobody's request for certain
+                assert insert(stranger, (own[0][0], i + 1, own[0][1], 0, garbage.number(), garbage.bytes(8)))
+        for size, is_taken in ((0, False), (16000000, True), (16000001, False)):
+            row = (own[0][0], 5000 + size, own[0][1], 0, 1, bytes(size))
+            assert insert(stranger, row) == is_taken
+        worker.adds(8)
+        worker.wait_all(120)
+        assert taken > 1000
+        assert {answer["code"] for answer in worker.told.values()} == {0}
+        rw.wait_until(lambda: world.database.execute("SELECT count(*) FROM commit_requests") == [(0,)], "rows stay", 120, 0.05)
+        numbers = [i + 1 for i in range(0, 3000, 10)] + [5000 + 16000000]
+        answers = stranger.execute("SELECT state, code FROM look(%s, %s, %s)", (*own[0], numbers)).fetchall()
+        assert {state for state, _ in answers} == {2} and all(code >= 2000 for _, code in answers)
+        kv = {bytes(key): bytes(value) for key, value in world.database.execute("SELECT key, value FROM kv")}
+        assert kv[b"count"] == le(len(worker.told))
+        assert leader.log().count("took office") == 1 and not leader.says("leaves office")
+        worker.close()
+    finally:
+        worker.kill()

@@ -17,7 +17,7 @@ struct vd_session;
 struct vd_script_step;
 
 /* What a command does to the transaction around it. */
-enum vd_command_place { VD_COMMAND_INSIDE, VD_COMMAND_BEGINS, VD_COMMAND_COMMITS };
+enum vd_command_place { VD_COMMAND_INSIDE, VD_COMMAND_BEGINS, VD_COMMAND_COMMITS, VD_COMMAND_BETWEEN };
 
 /* What a command's function may return beside 0 and error numbers: used wrongly; it was told, and is nobody's verdict. */
 enum { VD_COMMAND_WRONG = -1 };
@@ -26,7 +26,7 @@ struct vd_command {
 	const char *name;
 	const char *words;
 	const char *help;
-	/* On the transaction under way; prints what it gives. 0, the error number that ends the transaction, or
+	/* On the transaction under way (there is none for one between transactions); prints what it gives. 0, the error number that ends the transaction, or
 	 * VD_COMMAND_WRONG. NULL for commit, which is the session's. */
 	int (*run)(struct vd_session *session, const struct vd_script_step *step);
 	enum vd_command_place place;
@@ -42,7 +42,9 @@ struct vd_command_group {
 
 extern const struct vd_command_group vd_commands_read;
 extern const struct vd_command_group vd_commands_write;
+extern const struct vd_command_group vd_commands_sequence;
 extern const struct vd_command_group vd_commands_transaction;
+extern const struct vd_command_group vd_commands_watch;
 
 /* The i-th command of all groups; NULL past the end. */
 const struct vd_command *vd_command_at(size_t i);

@@ -5,7 +5,9 @@
 static const struct vd_command_group *const groups[] = {
 	&vd_commands_read,
 	&vd_commands_write,
+	&vd_commands_sequence,
 	&vd_commands_transaction,
+	&vd_commands_watch,
 };
 
 const struct vd_command *vd_command_at(size_t i)

@@ -2,11 +2,8 @@
 /* commands_read.c: commands that read. */
 #include "cli/session.h"
 
-#include "common/base/buffer.h"
-
 #include <inttypes.h>
-
-#define ROWS_BYTES 80000
+#include <string.h>
 
 static int run_get(struct vd_session *session, const struct vd_script_step *step)
 {
@@ -30,15 +27,15 @@ static int run_get(struct vd_session *session, const struct vd_script_step *step
 	return code;
 }
 
-enum { SELECTOR, SELECTOR_KEY, SELECTOR_OFFSET, SELECTOR_SNAPSHOT };
-
-static struct vd_selector selector_of(const struct vd_script_step *step)
+/* The selector that stands at this place and the two after it. */
+static struct vd_selector selector_at(const struct vd_script_step *step, size_t place)
 {
-	const struct vd_argument *given = step->arguments;
-	const void *key = given[SELECTOR_KEY].bytes.data;
-	size_t size = given[SELECTOR_KEY].bytes.size;
+	enum { FORM, KEY, OFFSET };
+	const struct vd_argument *given = &step->arguments[place];
+	const void *key = given[KEY].bytes.data;
+	size_t size = given[KEY].bytes.size;
 	struct vd_selector selector = { 0 };
-	switch ((enum vd_selector_form)given[SELECTOR].number) {
+	switch ((enum vd_selector_form)given[FORM].number) {
 	case VD_SELECT_LAST_LESS_THAN:
 		selector = vd_last_less_than(key, size);
 		break;
@@ -52,17 +49,18 @@ static struct vd_selector selector_of(const struct vd_script_step *step)
 		selector = vd_first_greater_or_equal(key, size);
 		break;
 	}
-	selector.offset += (int)given[SELECTOR_OFFSET].number;
+	selector.offset += (int)given[OFFSET].number;
 	return selector;
 }
 
 static int run_get_key(struct vd_session *session, const struct vd_script_step *step)
 {
-	struct vd_selector selector = selector_of(step);
+	enum { SELECTOR, SNAPSHOT = 3 };
+	struct vd_selector selector = selector_at(step, SELECTOR);
 	const uint8_t *key;
 	size_t size;
 	struct vd_future *future =
-		vd_transaction_get_key(session->transaction, &selector, step->arguments[SELECTOR_SNAPSHOT].given);
+		vd_transaction_get_key(session->transaction, &selector, step->arguments[SNAPSHOT].given);
 	int code = session_wait(session, future);
 	if (code == 0)
 		code = vd_future_get_key(future, &key, &size);
@@ -75,70 +73,66 @@ static int run_get_key(struct vd_session *session, const struct vd_script_step *
 	return code;
 }
 
-enum { RANGE_BEGIN, RANGE_END, RANGE_LIMIT, RANGE_REVERSE, RANGE_SNAPSHOT };
-
-/* Where a range read stands: it comes in pieces, so that a large range needs no large memory. */
-struct range_read {
-	struct vd_buffer begin;
-	struct vd_buffer end;
-	bool after_begin; /* begin is the last key printed */
-	int64_t left;     /* of the limit; 0: no limit */
-	bool more;
-};
-
-static void print_rows(struct vd_session *session, const struct vd_script_step *step, struct range_read *read,
-	struct vd_future *future)
+/* Waits for rows, prints and frees them. */
+static int print_rows(struct vd_session *session, struct vd_future *future, bool *more)
 {
 	const struct vd_row *rows;
-	size_t count;
-	if (vd_future_get_rows(future, &rows, &count, &read->more) != 0 || count == 0) {
-		read->more = false;
-		return;
-	}
-	for (size_t i = 0; i < count; i++)
-		session_print_pair(session, vd_bytes_of(rows[i].key, rows[i].key_size),
-			vd_bytes_of(rows[i].value, rows[i].value_size));
-	struct vd_buffer *edge = step->arguments[RANGE_REVERSE].given ? &read->end : &read->begin;
-	vd_buffer_clear(edge);
-	vd_buffer_add(edge, vd_bytes_of(rows[count - 1].key, rows[count - 1].key_size));
-	read->after_begin = read->after_begin || !step->arguments[RANGE_REVERSE].given;
-	if (step->arguments[RANGE_LIMIT].given) {
-		read->left -= (int64_t)count;
-		read->more = read->more && read->left > 0;
-	}
-}
-
-static int read_piece(struct vd_session *session, const struct vd_script_step *step, struct range_read *read)
-{
-	struct vd_selector begin = vd_first_greater_or_equal(read->begin.data, read->begin.size);
-	struct vd_selector end = vd_first_greater_or_equal(read->end.data, read->end.size);
-	struct vd_range_options options = { .limit = (int)read->left,
-		.target_bytes = ROWS_BYTES,
-		.mode = VD_STREAMING_WANT_ALL,
-		.snapshot = step->arguments[RANGE_SNAPSHOT].given,
-		.reverse = step->arguments[RANGE_REVERSE].given };
-	if (read->after_begin)
-		begin = vd_first_greater_than(read->begin.data, read->begin.size);
-	struct vd_future *future = vd_transaction_get_range(session->transaction, &begin, &end, &options);
+	size_t count = 0;
 	int code = session_wait(session, future);
 	if (code == 0)
-		print_rows(session, step, read, future);
+		code = vd_future_get_rows(future, &rows, &count, more);
+	for (size_t i = 0; code == 0 && i < count; i++)
+		session_print_pair(session, vd_bytes_of(rows[i].key, rows[i].key_size),
+			vd_bytes_of(rows[i].value, rows[i].value_size));
 	vd_future_free(future);
 	return code;
 }
 
+/* A chunk at a time, so that a large range needs no large memory. What the library shows under special keys is small. */
+static int print_range(struct vd_session *session, const struct vd_selector *begin,
+	const struct vd_selector *end, const struct vd_range_options *options)
+{
+	struct vd_iterator *iterator;
+	bool more = true;
+	if (begin->key_size >= 2 && memcmp(begin->key, "\xff\xff", 2) == 0)
+		return print_rows(
+			session, vd_transaction_get_range(session->transaction, begin, end, options), &more);
+	int code = vd_iterator_new(session->transaction, begin, end, options, &iterator);
+	if (code != 0)
+		return session_fail(session, code, vd_error_text(code));
+	while (code == 0 && more)
+		code = print_rows(session, vd_iterator_next(iterator), &more);
+	vd_iterator_free(iterator);
+	return code;
+}
+
+static struct vd_range_options range_options(const struct vd_script_step *step, size_t place)
+{
+	enum { LIMIT, REVERSE, SNAPSHOT };
+	const struct vd_argument *given = &step->arguments[place];
+	return (struct vd_range_options){ .limit = (int)given[LIMIT].number,
+		.mode = VD_STREAMING_WANT_ALL,
+		.reverse = given[REVERSE].given,
+		.snapshot = given[SNAPSHOT].given };
+}
+
 static int run_get_range(struct vd_session *session, const struct vd_script_step *step)
 {
-	struct range_read read = { .left = step->arguments[RANGE_LIMIT].number, .more = true };
-	vd_buffer_add(&read.begin, step->arguments[RANGE_BEGIN].bytes);
-	vd_buffer_add(&read.end, step->arguments[RANGE_END].bytes);
-	int code = 0;
-	while (code == 0 && read.more)
-		code = vd_buffer_ok(&read.begin) && vd_buffer_ok(&read.end) ? read_piece(session, step, &read)
-																	: VD_ERROR_OUT_OF_MEMORY;
-	vd_buffer_fini(&read.begin);
-	vd_buffer_fini(&read.end);
-	return code;
+	enum { BEGIN, END, OPTIONS };
+	const struct vd_argument *given = step->arguments;
+	const struct vd_selector begin =
+		vd_first_greater_or_equal(given[BEGIN].bytes.data, given[BEGIN].bytes.size);
+	const struct vd_selector end = vd_first_greater_or_equal(given[END].bytes.data, given[END].bytes.size);
+	const struct vd_range_options options = range_options(step, OPTIONS);
+	return print_range(session, &begin, &end, &options);
+}
+
+static int run_select_range(struct vd_session *session, const struct vd_script_step *step)
+{
+	enum { BEGIN, END = 3, OPTIONS = 6 };
+	const struct vd_selector begin = selector_at(step, BEGIN), end = selector_at(step, END);
+	const struct vd_range_options options = range_options(step, OPTIONS);
+	return print_range(session, &begin, &end, &options);
 }
 
 static int run_read_version(struct vd_session *session, const struct vd_script_step *step)
@@ -155,15 +149,26 @@ static int run_read_version(struct vd_session *session, const struct vd_script_s
 	return code;
 }
 
+static int run_read_at(struct vd_session *session, const struct vd_script_step *step)
+{
+	enum { VERSION };
+	int code = vd_transaction_set_read_version(session->transaction, step->arguments[VERSION].number);
+	return code == 0 ? 0 : session_fail(session, code, vd_error_text(code));
+}
+
 static const struct vd_command rows[] = {
 	{ "get", "KEY [snapshot]", "prints key = value, or key absent", .run = run_get },
 	{ "getrange", "BEGIN END [limit N] [reverse] [snapshot]",
 		"prints the rows from BEGIN (inclusive) to END (exclusive)", .run = run_get_range },
+	{ "selectrange", "SELECTOR KEY OFFSET SELECTOR KEY OFFSET [limit N] [reverse] [snapshot]",
+		"the same between the keys that two selectors find", .run = run_select_range },
 	{ "getkey", "SELECTOR KEY [OFFSET] [snapshot]",
 		"prints the key that last_less_than, last_less_or_equal, first_greater_than or "
 		"first_greater_or_equal finds",
 		.run = run_get_key },
 	{ "readversion", "", "prints the version that this transaction reads", .run = run_read_version },
+	{ "readat", "VERSION", "sets the version that this transaction reads, before it has read",
+		.run = run_read_at },
 };
 
 const struct vd_command_group vd_commands_read = { rows, VD_COUNT(rows) };

@@ -5,6 +5,7 @@
 
 #include "common/text/escape.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static int run_versionstamp(struct vd_session *session, const struct vd_script_step *step)
@@ -46,6 +47,16 @@ static int run_option(struct vd_session *session, const struct vd_script_step *s
 	return VD_COMMAND_WRONG;
 }
 
+static int run_size(struct vd_session *session, const struct vd_script_step *step)
+{
+	int64_t size;
+	(void)step;
+	int code = vd_transaction_get_approximate_size(session->transaction, &size);
+	if (code == 0)
+		fprintf(session->out, "size %" PRId64 "\n", size);
+	return code;
+}
+
 static int run_begin(struct vd_session *session, const struct vd_script_step *step)
 {
 	(void)step;
@@ -65,6 +76,7 @@ static const struct vd_command rows[] = {
 		.run = run_versionstamp },
 	{ "option", "NAME [VALUE]", "sets an option of this transaction, such as timeout 5000",
 		.run = run_option },
+	{ "size", "", "prints how large this transaction is so far, in bytes", .run = run_size },
 	{ "begin", "", "begins a transaction, which ends with commit", .run = run_begin,
 		.place = VD_COMMAND_BEGINS },
 	{ "commit", "", "commits, and prints the verdict", .place = VD_COMMAND_COMMITS },

@@ -73,13 +73,19 @@ static int check_transactions(
 			wrong = open || pending ? NULL : "commit without anything to commit";
 			open = pending = false;
 			break;
+		case VD_COMMAND_BETWEEN:
+			wrong = open || pending ? "wait inside a transaction" : NULL;
+			break;
 		case VD_COMMAND_INSIDE:
 			pending = !open;
 			break;
 		}
 		if (wrong != NULL) {
 			vd_error_set(text->error, VD_ERROR_CLIENT_INVALID_OPERATION, "%s", wrong);
-			vd_error_hint(text->error, "begin ... commit; without them the whole script is one transaction");
+			vd_error_hint(text->error, "%s",
+				step->command->place == VD_COMMAND_BETWEEN
+					? "commit first: a watch is armed by the commit of its transaction"
+					: "begin ... commit; without them the whole script is one transaction");
 			return script_wrong_at(text, step->line, step->column);
 		}
 	}

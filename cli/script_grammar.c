@@ -108,6 +108,7 @@ struct kind {
 
 static const struct kind kinds[] = {
 	{ "NUMBER", "a number of 64 bits", read_64_bits },
+	{ "VERSION", "a number of 64 bits", read_64_bits },
 	{ "N", "a number above 0", read_above_0 },
 	{ "OFFSET", "a number that is not too large", read_offset },
 	{ "SELECTOR", "one of last_less_than, last_less_or_equal, first_greater_than, first_greater_or_equal",

@@ -14,7 +14,7 @@
 
 #include "cli/script_words.h"
 
-enum { SCRIPT_ARGUMENTS_MAX = 8 };
+enum { SCRIPT_ARGUMENTS_MAX = 12 };
 
 /* Reads the words that follow the name. 0, or a code with what is wrong where. *count: how many arguments the row has. */
 VD_MUST_USE int script_take_arguments(struct script_text *text, struct script_words *words,

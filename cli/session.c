@@ -23,23 +23,27 @@ static int start(struct vd_session *session)
 
 /* ---- verdicts ---- */
 
+static void print_lost(struct vd_session *session, const char *word, const struct vd_conflict *lost)
+{
+	fprintf(session->out, "%s begin=", word);
+	session_print_bytes(session, vd_bytes_of(lost->begin, lost->begin_size));
+	fputs(" end=", session->out);
+	session_print_bytes(session, vd_bytes_of(lost->end, lost->end_size));
+	fprintf(session->out, " version=%" PRId64 "\n", lost->version);
+}
+
+/* The verdict names the first range; the others, with the option report_conflicting_keys, stand before it. */
 static void print_conflict(struct vd_session *session)
 {
-	const uint8_t *begin;
-	const uint8_t *end;
-	size_t begin_size;
-	size_t end_size;
-	int64_t version;
-	fputs("conflict", session->out);
-	if (vd_transaction_get_conflict(session->transaction, &begin, &begin_size, &end, &end_size, &version) ==
-		0) {
-		fputs(" begin=", session->out);
-		session_print_bytes(session, vd_bytes_of(begin, begin_size));
-		fputs(" end=", session->out);
-		session_print_bytes(session, vd_bytes_of(end, end_size));
-		fprintf(session->out, " version=%" PRId64, version);
+	const struct vd_conflict *lost;
+	size_t count;
+	if (vd_transaction_get_conflicts(session->transaction, &lost, &count) != 0) {
+		fputs("conflict\n", session->out);
+		return;
 	}
-	fputc('\n', session->out);
+	for (size_t i = 1; i < count; i++)
+		print_lost(session, "lost", &lost[i]);
+	print_lost(session, "conflict", &lost[0]);
 }
 
 static void print_committed(struct vd_session *session)
@@ -54,6 +58,7 @@ static void print_committed(struct vd_session *session)
 		session_print_bytes(session, vd_bytes_of(stamp, size));
 		fputc('\n', session->out);
 	}
+	session_print_numbers(session);
 	if (vd_transaction_get_committed_version(session->transaction, &version) != 0 || version < 0)
 		fprintf(session->out, "committed version=-1 read-only\n");
 	else if (vd_transaction_get_committed_order(session->transaction, &order) == 0)
@@ -65,6 +70,7 @@ static int conclude(struct vd_session *session, int code)
 {
 	if (code == 0) {
 		print_committed(session);
+		STAILQ_CONCAT(&session->armed, &session->watching);
 	} else if (code == VD_ERROR_NOT_COMMITTED && session->transaction != NULL) {
 		print_conflict(session);
 	} else {
@@ -101,7 +107,8 @@ int vd_session_run(struct vd_session *session, const struct vd_script *script)
 			exit_code = commit(session);
 			pending = false;
 		} else {
-			int code = vd_interrupted() ? VD_ERROR_OPERATION_CANCELLED : start(session);
+			bool is_between = step->command->place == VD_COMMAND_BETWEEN;
+			int code = vd_interrupted() ? VD_ERROR_OPERATION_CANCELLED : is_between ? 0 : start(session);
 			if (code == 0)
 				code = step->command->run(session, step);
 			if (code == VD_COMMAND_WRONG) {
@@ -110,7 +117,7 @@ int vd_session_run(struct vd_session *session, const struct vd_script *script)
 			} else if (code != 0) {
 				exit_code = conclude(session, code);
 			}
-			pending = !session->begun;
+			pending = !session->begun && !is_between;
 			fflush(session->out); /* what a script reads may be waited for */
 		}
 		/* What follows was written in the belief that this one commits. */
@@ -120,8 +127,17 @@ int vd_session_run(struct vd_session *session, const struct vd_script *script)
 	return pending ? commit(session) : VD_EXIT_DONE;
 }
 
+void vd_session_init(struct vd_session *session, struct vd_database *database, int64_t timeout_ms, FILE *out)
+{
+	*session = (struct vd_session){ .database = database, .timeout_ms = timeout_ms, .out = out };
+	STAILQ_INIT(&session->counters);
+	STAILQ_INIT(&session->watching);
+	STAILQ_INIT(&session->armed);
+}
+
 void vd_session_end(struct vd_session *session)
 {
+	session_watches_drop(&session->armed);
 	session->begun = false;
 	session_drop(session);
 }

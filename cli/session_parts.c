@@ -22,6 +22,8 @@ void session_drop(struct vd_session *session)
 {
 	vd_future_free(session->stamp);
 	session->stamp = NULL;
+	session_watches_drop(&session->watching);
+	session_counters_drop(&session->counters);
 	if (session->transaction != NULL)
 		vd_transaction_free(session->transaction);
 	session->transaction = NULL;

@@ -68,12 +68,14 @@ static int exec(const struct exec_settings *given, struct vd_bytes text)
 		vd_script_free(&script);
 		return vd_cli_fail(&error);
 	}
-	struct vd_session session = { .timeout_ms = given->timeout_ms, .out = stdout };
-	session.database = vd_interrupt_start() ? vd_cli_database(given->dsn, given->schema, &code) : NULL;
-	if (session.database != NULL) {
+	struct vd_database *database =
+		vd_interrupt_start() ? vd_cli_database(given->dsn, given->schema, &code) : NULL;
+	if (database != NULL) {
+		struct vd_session session;
+		vd_session_init(&session, database, given->timeout_ms, stdout);
 		code = vd_session_run(&session, &script);
 		vd_session_end(&session);
-		vd_database_close(session.database, NULL, NULL);
+		vd_database_close(database, NULL, NULL);
 	}
 	vd_script_free(&script);
 	return code;

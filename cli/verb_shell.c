@@ -228,14 +228,16 @@ static int plain(struct shell *shell)
 
 static int shell(const struct shell_settings *given)
 {
-	struct shell shell = { .session = { .timeout_ms = given->timeout_ms, .out = stdout } };
+	struct shell shell = { .edit = NULL };
 	int code = VD_EXIT_WRONG;
-	shell.session.database = vd_interrupt_start() ? vd_cli_database(given->dsn, given->schema, &code) : NULL;
-	if (shell.session.database == NULL)
+	struct vd_database *database =
+		vd_interrupt_start() ? vd_cli_database(given->dsn, given->schema, &code) : NULL;
+	if (database == NULL)
 		return code;
+	vd_session_init(&shell.session, database, given->timeout_ms, stdout);
 	code = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? interactive(&shell, given) : plain(&shell);
 	vd_session_end(&shell.session);
-	vd_database_close(shell.session.database, NULL, NULL);
+	vd_database_close(database, NULL, NULL);
 	return code;
 }
 

@@ -223,6 +223,32 @@ static void test_more_than_a_batch_can_hold_is_cut(void **state)
 	world_publish(&world, batch);
 }
 
+/* One that does not fit alone is refused. */
+static void test_keys_that_do_not_fit_cut_the_batch(void **state)
+{
+	(void)state;
+	world_end(&world);
+	struct vd_memory_options options = VD_MEMORY_OPTIONS_DEFAULT;
+	options.arena_limit_bytes = 40000;
+	world_begin_with(&world, &options);
+	struct vd_batch *batch = vd_memory_open(world.memory);
+	add_empty(batch, "a", "b");
+	add_empty(batch, "c", "d");
+	static uint8_t huge[50000];
+	to_base(batch);
+	vd_memory_supply_key(world.memory, batch, vd_bytes_of(huge, sizeof huge));
+	assert_false(vd_memory_resolve(world.memory, batch, false, world.now_us));
+	assert_int_equal(batch->count, 1);
+	vd_memory_base(world.memory, batch);
+	vd_memory_supply_key(world.memory, batch, vd_bytes_of(huge, sizeof huge));
+	assert_false(vd_memory_resolve(world.memory, batch, false, world.now_us));
+	vd_memory_base(world.memory, batch);
+	assert_int_equal(batch->stretch_count, 0);
+	resolve(batch, "");
+	assert_int_equal(world_code(batch, 0), 2101);
+	world_publish(&world, batch);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -236,6 +262,7 @@ int main(void)
 		TEST(test_clears_of_ranges_that_leave_a_gap),
 		TEST(test_keys_that_the_batch_below_knows_are_read_beyond),
 		TEST(test_more_than_a_batch_can_hold_is_cut),
+		TEST(test_keys_that_do_not_fit_cut_the_batch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

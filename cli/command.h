@@ -42,6 +42,7 @@ struct vd_command_group {
 
 extern const struct vd_command_group vd_commands_read;
 extern const struct vd_command_group vd_commands_write;
+extern const struct vd_command_group vd_commands_precondition;
 extern const struct vd_command_group vd_commands_sequence;
 extern const struct vd_command_group vd_commands_transaction;
 extern const struct vd_command_group vd_commands_watch;

@@ -5,6 +5,7 @@
 static const struct vd_command_group *const groups[] = {
 	&vd_commands_read,
 	&vd_commands_write,
+	&vd_commands_precondition,
 	&vd_commands_sequence,
 	&vd_commands_transaction,
 	&vd_commands_watch,

@@ -135,6 +135,43 @@ static int run_select_range(struct vd_session *session, const struct vd_script_s
 	return print_range(session, &begin, &end, &options);
 }
 
+static int run_range_size(struct vd_session *session, const struct vd_script_step *step)
+{
+	enum { BEGIN, END };
+	const struct vd_argument *given = step->arguments;
+	int64_t size;
+	struct vd_future *future = vd_transaction_get_estimated_range_size(session->transaction,
+		given[BEGIN].bytes.data, given[BEGIN].bytes.size, given[END].bytes.data, given[END].bytes.size);
+	int code = session_wait(session, future);
+	if (code == 0)
+		code = vd_future_get_size(future, &size);
+	if (code == 0)
+		fprintf(session->out, "rangesize %" PRId64 "\n", size);
+	vd_future_free(future);
+	return code;
+}
+
+static int run_split_points(struct vd_session *session, const struct vd_script_step *step)
+{
+	enum { BEGIN, END, BYTES };
+	const struct vd_argument *given = step->arguments;
+	const struct vd_key *keys;
+	size_t count = 0;
+	struct vd_future *future =
+		vd_transaction_get_range_split_points(session->transaction, given[BEGIN].bytes.data,
+			given[BEGIN].bytes.size, given[END].bytes.data, given[END].bytes.size, given[BYTES].number);
+	int code = session_wait(session, future);
+	if (code == 0)
+		code = vd_future_get_keys(future, &keys, &count);
+	for (size_t i = 0; code == 0 && i < count; i++) {
+		fputs("key ", session->out);
+		session_print_bytes(session, vd_bytes_of(keys[i].key, keys[i].key_size));
+		fputc('\n', session->out);
+	}
+	vd_future_free(future);
+	return code;
+}
+
 static int run_read_version(struct vd_session *session, const struct vd_script_step *step)
 {
 	int64_t version;
@@ -166,6 +203,11 @@ static const struct vd_command rows[] = {
 		"prints the key that last_less_than, last_less_or_equal, first_greater_than or "
 		"first_greater_or_equal finds",
 		.run = run_get_key },
+	{ "rangesize", "BEGIN END",
+		"prints about how many bytes are stored from BEGIN (inclusive) to END (exclusive)",
+		.run = run_range_size },
+	{ "splitpoints", "BEGIN END N", "prints keys that cut that range into pieces of about N bytes",
+		.run = run_split_points },
 	{ "readversion", "", "prints the version that this transaction reads", .run = run_read_version },
 	{ "readat", "VERSION", "sets the version that this transaction reads, before it has read",
 		.run = run_read_at },

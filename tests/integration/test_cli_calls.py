@@ -84,3 +84,18 @@ def test_all_that_a_conflict_lost(run, program, verdict, cluster):
     out, _ = shell.communicate("set z 1; commit\n", timeout=60)
     assert out.splitlines() == [f"lost begin=c end=c\\x00 {version}", f"conflict begin=a end=a\\x00 {version}"]
     assert shell.returncode == 1
+
+
+def test_preconditions(run):
+    committed(run("set a 1"))
+    committed(run("require_value a 1; require_present a; require_absent b; require_empty b c; set b 2"))
+    for unmet in ("require_value a 2", "require_present c", "require_absent b", "require_empty a c"):
+        assert run(f"{unmet}; set c 3", code=1) == ["rejected reason=precondition_failed error=7001"]
+    assert run("get c")[0] == "c absent"
+
+
+def test_how_much_is_there(run):
+    committed(run(";".join(f"set k{i} {i}" for i in range(10))))
+    assert run("rangesize k l; rangesize x y")[:-1] == ["rangesize 30", "rangesize 0"]
+    keys = run("splitpoints k l 12")[:-1]
+    assert keys[0] == "key k" and keys[-1] == "key l" and keys == sorted(keys) and len(keys) > 2

@@ -162,6 +162,30 @@ def test_200_transactions_over_three_connections(workers, database):
     wait_until(lambda: not in_snapshot(database), "no snapshot")
 
 
+def test_a_thousand_open_transactions_hold_no_more_connections(workers, database):
+    """Some share, some wait for a snapshot of their own, some wait for their verdict: never more than were allowed."""
+    worker = workers(max_connections=3)
+    put(database, b"a", b"1")
+    trs, reads, commits, most = [worker.transaction() for _ in range(1000)], [], [], 0
+    for turn in range(10):
+        for tr in trs[turn * 100:turn * 100 + 100]:
+            reads.append(tr.get_later(b"a"))
+            if turn % 2:
+                tr.set(b"b", b"")
+                commits.append(tr.commit_later())
+        worker.flush()
+        most = max(most, sessions(database))
+    assert not commits[0].is_ready()
+    assert max(most, sessions(database)) <= 3
+    for tr in trs:
+        tr.free()
+    assert {read.code() for read in reads} == {0, 1025}
+    assert worker.transaction().get(b"a") == b"1"
+    assert sessions(database) <= 3
+    worker.flush()
+    wait_until(lambda: not in_snapshot(database), "no snapshot")
+
+
 def test_who_waits_for_a_connection_gets_it_when_one_is_free(workers, database):
     worker = workers(max_connections=3)
     held = []

@@ -27,6 +27,7 @@ struct special {
 static void special_free(struct vd_read *read)
 {
 	struct special *special = (struct special *)read;
+	read->transaction->special_count--;
 	vd_arena_fini(&special->arena);
 	free(special);
 }
@@ -118,6 +119,8 @@ void vd_specials_read_ended(struct vd_transaction *transaction, const struct vd_
 {
 	struct vd_read *read;
 	struct special *special;
+	if (transaction->special_count == 0)
+		return;
 	if (fault->code != 0)
 		TAILQ_FOREACH(read, &transaction->reading, link)
 	if ((special = special_of(read)) != NULL && special->fault.code == 0)
@@ -151,8 +154,10 @@ static struct special *special_new(
 	struct vd_transaction *transaction, enum vd_future_kind kind, bool snapshot, struct vd_future **future)
 {
 	struct special *special = vd_read_new(transaction, sizeof *special, kind, snapshot, special_free, future);
-	if (special != NULL)
-		vd_arena_init(&special->arena, SIZE_MAX);
+	if (special == NULL)
+		return NULL;
+	transaction->special_count++;
+	vd_arena_init(&special->arena, SIZE_MAX);
 	return special;
 }
 

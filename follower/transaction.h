@@ -76,6 +76,7 @@ struct vd_transaction {
 
 	/* what goes on */
 	struct vd_read_list reading;
+	size_t special_count;              /* how many of them are of special keys */
 	struct vd_iterator_list iterators; /* all that are not freed */
 	struct vd_submission *submission;
 	struct vd_retry *retry;

@@ -783,7 +783,17 @@ def test_close_with_everything_open(workers, key):
         tr.set(key + b"%d" % i, b"")
         tr.get_later(key)
         tr.get_range_later(key, key + b"\xff")
+        tr.get_later(b"\xff\xff/transaction/read_conflict_range/")
+        tr._future("range_size", "-", "ff")
+        iterator = tr.iterate(b"", b"\xff")
+        iterator.next_later()
+        if i % 5 == 0:
+            iterator.free()
         tr.stamp_later()
+        late = worker.transaction(**({"long_snapshot": None} if i % 4 else {}))
+        if i % 4 == 0:
+            assert late.read_at(2**62) == 0
+        late.get_later(key)
         if i % 2:
             tr.commit_later()
         if i % 3 == 0:

@@ -2,8 +2,12 @@
 #include "follower/conflicting.h"
 
 #include "common/base/endian.h"
+#include "common/text/escape.h"
 #include "follower/commit/commit.h"
 #include "follower/transaction.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 static void keep_one(struct vd_conflict *items, size_t *count, const struct vd_range *reads,
 	size_t read_count, uint32_t place, uint64_t version)
@@ -31,6 +35,18 @@ void vd_conflicting_keep(struct vd_conflicting *conflicting, struct vd_arena *ar
 	for (size_t i = 0; i < further_count; i++, further += VD_COMMIT_FURTHER_BYTES)
 		keep_one(items, &count, reads, read_count, vd_load_be32(further), vd_load_be64(further + 4));
 	*conflicting = (struct vd_conflicting){ items, count };
+}
+
+const char *vd_conflicting_text(const struct vd_conflicting *conflicting, char *to, size_t size)
+{
+	const struct vd_conflict *first = conflicting->items;
+	to[0] = '\0';
+	if (conflicting->count > 0)
+		snprintf(to, size,
+			"the range from %s to %s was read, and has been written since, at version %" PRId64,
+			VD_ESCAPE_SHORT(vd_bytes_of(first->begin, first->begin_size)),
+			VD_ESCAPE_SHORT(vd_bytes_of(first->end, first->end_size)), first->version);
+	return to;
 }
 
 int vd_transaction_get_conflicts(

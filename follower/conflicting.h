@@ -23,4 +23,7 @@ struct vd_conflicting {
 void vd_conflicting_keep(struct vd_conflicting *conflicting, struct vd_arena *arena,
 	const struct vd_range *reads, size_t read_count, const struct vd_verdict *verdict);
 
+/* For the message of the error: the first of them; "" if there is none. Returns `to`. */
+const char *vd_conflicting_text(const struct vd_conflicting *conflicting, char *to, size_t size);
+
 #endif

@@ -111,15 +111,19 @@ static void on_verdict(void *arg, const struct vd_verdict *verdict)
 		submission_end(submission, 0, NULL);
 		return;
 	}
-	if (verdict->code == VD_CODE_NOT_COMMITTED && transaction != NULL)
+	const char *message = verdict->message;
+	char lost[300];
+	if (verdict->code == VD_CODE_NOT_COMMITTED && transaction != NULL) {
 		vd_conflicting_keep(&transaction->conflicting, &transaction->arena, submission->reads,
 			submission->read_count, verdict);
+		message = vd_conflicting_text(&transaction->conflicting, lost, sizeof lost);
+	}
 	if (verdict->code == VD_CODE_FUTURE_VERSION && transaction != NULL && submission->give_up_code == 0) {
 		fail_later(submission, verdict);
 		return;
 	}
 	bool is_given_up = verdict->code == VD_CODE_TRANSACTION_CANCELLED && submission->give_up_code != 0;
-	submission_fail(submission, is_given_up ? submission->give_up_code : verdict->code, verdict->message);
+	submission_fail(submission, is_given_up ? submission->give_up_code : verdict->code, message);
 }
 
 /* ---- on the way ---- */

@@ -35,9 +35,13 @@ static void keeps_all_that_are_in_the_list(void **state)
 	assert_int_equal(conflicting.count, 2);
 	assert_conflict(&conflicting.items[0], "c", "d", 7);
 	assert_conflict(&conflicting.items[1], "e", "f", 256);
+	char message[200];
+	assert_string_equal(vd_conflicting_text(&conflicting, message, sizeof message),
+		"the range from c to d was read, and has been written since, at version 7");
 	verdict = (struct vd_verdict){ .code = 1020, .conflict_range = 3, .conflict_version = 7 };
 	vd_conflicting_keep(&conflicting, &arena, reads, VD_COUNT(reads), &verdict);
 	assert_int_equal(conflicting.count, 0);
+	assert_string_equal(vd_conflicting_text(&conflicting, message, sizeof message), "");
 	vd_arena_fini(&arena);
 }
 

@@ -167,7 +167,7 @@ VD_PUBLIC void vd_future_free(struct vd_future *future);
 
 /* 0, or the number of the error that it ended with; 2000 while it has not ended. */
 VD_CHECKED int vd_future_error(const struct vd_future *future);
-/* What the error means here: names the key, the server's message. Never NULL. */
+/* What the error means here: names the key, the range that lost, the server's message. Never NULL. */
 VD_PUBLIC const char *vd_future_message(const struct vd_future *future);
 
 /* Getters return vd_future_error, or 2000 for a future of another kind; the rest is set only with 0. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Preconditions: each kind over what is stored, over earlier winners and over the batch before; their place among the
  * gates; what is read for them. */
-#include "common/base/endian.h"
 #include "tests/unit/resolver_world.h"
 
 static struct world world;

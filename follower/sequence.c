@@ -44,18 +44,23 @@ bool vd_sequences_draw(struct vd_sequences *sequences, struct vd_bytes *key)
 	return true;
 }
 
+bool vd_verdict_number(const struct vd_verdict *verdict, size_t counter, int64_t *number)
+{
+	if (counter > verdict->further.size / VD_COMMIT_FURTHER_BYTES)
+		return false;
+	const uint8_t *further = verdict->further.data;
+	*number = counter == 0 ? (int64_t)verdict->number
+						   : (int64_t)vd_load_be64(further + (counter - 1) * VD_COMMIT_FURTHER_BYTES + 4);
+	return true;
+}
+
 void vd_sequences_keep(struct vd_sequences *sequences, const struct vd_verdict *verdict)
 {
 	size_t count = sequences->counters.count;
-	size_t further = verdict->further.size / VD_COMMIT_FURTHER_BYTES;
-	if (count == 0 || further != count - 1)
-		return;
-	int64_t *numbers = vd_arena_array(sequences->arena, count, sizeof *numbers);
-	if (numbers == NULL)
-		return;
-	numbers[0] = (int64_t)verdict->number;
-	for (size_t i = 0; i < further; i++)
-		numbers[i + 1] = (int64_t)vd_load_be64(verdict->further.data + i * VD_COMMIT_FURTHER_BYTES + 4);
+	int64_t *numbers = count == 0 ? NULL : vd_arena_array(sequences->arena, count, sizeof *numbers);
+	for (size_t i = 0; i < count && numbers != NULL; i++)
+		if (!vd_verdict_number(verdict, i, &numbers[i]))
+			return;
 	sequences->numbers = numbers;
 }
 
@@ -102,6 +107,27 @@ static int first_number(const struct vd_transaction *transaction, struct vd_byte
 		return VD_CODE_NO_MEMORY;
 	*number = sequences->numbers[counter->index];
 	return 0;
+}
+
+static struct vd_future *await_first_number(struct vd_transaction *transaction, struct vd_bytes key)
+{
+	struct vd_fault fault = { 0 };
+	if (vd_transaction_check(transaction, &fault) != 0)
+		return vd_transaction_failed(transaction, &fault);
+	const struct counter *counter = counter_of(&transaction->sequences, key);
+	if (counter == NULL)
+		return vd_future_failed(transaction->guard, VD_CODE_NO_COMMIT_VERSION, NULL);
+	return vd_promises_add(&transaction->promises, transaction->guard, counter->index);
+}
+
+struct vd_future *vd_transaction_await_first_number(
+	struct vd_transaction *transaction, const void *counter, size_t counter_size)
+{
+	if (vd_guard_enter(transaction->guard) != 0)
+		return vd_transaction_forked(transaction);
+	struct vd_future *future = await_first_number(transaction, vd_bytes_of(counter, counter_size));
+	vd_guard_leave(transaction->guard);
+	return future;
 }
 
 int vd_transaction_get_first_number(

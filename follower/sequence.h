@@ -26,6 +26,9 @@ VD_MUST_USE bool vd_sequences_has(const struct vd_sequences *sequences, struct v
 /* A sequenced write draws on its counter; *counter is a copy from here on. False at the arena's limit. */
 VD_MUST_USE bool vd_sequences_draw(struct vd_sequences *sequences, struct vd_bytes *counter);
 
+/* The first number of one of its counters, by its place among them, as a commit's verdict tells it. False: it does not. */
+VD_MUST_USE bool vd_verdict_number(const struct vd_verdict *verdict, size_t counter, int64_t *number);
+
 /* The transaction has committed. Without memory the numbers are lost, the verdict is not. */
 void vd_sequences_keep(struct vd_sequences *sequences, const struct vd_verdict *verdict);
 

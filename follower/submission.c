@@ -14,9 +14,7 @@
 struct vd_submission {
 	struct vd_transaction *transaction; /* NULL: abandoned */
 	struct vd_future *future;
-	struct {
-		VD_VECTOR(struct vd_future *);
-	} stamps;
+	struct vd_promises promises;
 	struct vd_commit *commit; /* NULL: not yet with the committer */
 	struct vd_fetch *fetch;   /* of a version */
 	struct vd_fault read_fault;
@@ -28,18 +26,6 @@ struct vd_submission {
 };
 
 /* ---- the end ---- */
-
-static void stamps_end(struct vd_submission *submission, int code, const struct vd_bytes *stamp)
-{
-	for (size_t i = 0; i < submission->stamps.count; i++) {
-		struct vd_future *future = submission->stamps.items[i];
-		if (code == 0 && !vd_future_set_key(future, *stamp))
-			vd_future_finish(future, VD_CODE_NO_MEMORY, NULL);
-		else
-			vd_future_finish(future, code, NULL);
-	}
-	vd_vector_fini(&submission->stamps);
-}
 
 static void submission_end(struct vd_submission *submission, int code, const char *message)
 {
@@ -58,7 +44,7 @@ static void submission_end(struct vd_submission *submission, int code, const cha
 static void submission_fail(struct vd_submission *submission, int code, const char *message)
 {
 	bool is_abandoned = code == VD_CODE_TRANSACTION_CANCELLED || code == VD_CODE_TRANSACTION_TIMED_OUT;
-	stamps_end(submission, is_abandoned ? code : VD_CODE_TRANSACTION_INVALID_VERSION, NULL);
+	vd_promises_break(&submission->promises, is_abandoned ? code : VD_CODE_TRANSACTION_INVALID_VERSION);
 	if (submission->transaction != NULL)
 		vd_watches_end(submission->transaction, code);
 	submission_end(submission, code, message);
@@ -72,7 +58,7 @@ static void submission_end_read_only(struct vd_submission *submission)
 	transaction->committed_version = -1;
 	transaction->committed_order = 0;
 	vd_watches_arm(transaction);
-	stamps_end(submission, VD_CODE_NO_COMMIT_VERSION, NULL);
+	vd_promises_break(&submission->promises, VD_CODE_NO_COMMIT_VERSION);
 	submission_end(submission, 0, NULL);
 }
 
@@ -97,9 +83,6 @@ static void on_verdict(void *arg, const struct vd_verdict *verdict)
 	struct vd_transaction *transaction = submission->transaction;
 	submission->commit = NULL;
 	if (verdict->code == 0) {
-		uint8_t bytes[VD_STAMP_BYTES];
-		struct vd_bytes stamp = vd_bytes_of(bytes, sizeof bytes);
-		vd_stamp_write((struct vd_stamp){ verdict->version, verdict->order }, bytes);
 		if (transaction != NULL) {
 			transaction->is_committed = true;
 			transaction->committed_version = (int64_t)verdict->version;
@@ -107,7 +90,7 @@ static void on_verdict(void *arg, const struct vd_verdict *verdict)
 			vd_sequences_keep(&transaction->sequences, verdict);
 			vd_watches_arm(transaction);
 		}
-		stamps_end(submission, 0, &stamp);
+		vd_promises_keep(&submission->promises, verdict);
 		submission_end(submission, 0, NULL);
 		return;
 	}
@@ -298,10 +281,8 @@ static struct vd_future *commit(struct vd_transaction *transaction)
 	}
 	submission->transaction = transaction;
 	submission->future = future;
-	submission->stamps.items = transaction->stamps.items;
-	submission->stamps.count = transaction->stamps.count;
-	submission->stamps.capacity = transaction->stamps.capacity;
-	memset(&transaction->stamps, 0, sizeof transaction->stamps);
+	submission->promises = transaction->promises;
+	memset(&transaction->promises, 0, sizeof transaction->promises);
 	transaction->submission = submission;
 	transaction->is_committing = true;
 	vd_future_on_cancel(future, on_cancel, submission);
@@ -323,10 +304,7 @@ static struct vd_future *get_versionstamp(struct vd_transaction *transaction)
 	struct vd_fault fault = { 0 };
 	if (vd_transaction_check(transaction, &fault) != 0)
 		return vd_transaction_failed(transaction, &fault);
-	struct vd_future *future = vd_future_make(transaction->guard, VD_FUTURE_KEY);
-	if (future != NULL && !vd_vector_push(&transaction->stamps, future))
-		vd_future_finish(future, VD_CODE_NO_MEMORY, NULL);
-	return future;
+	return vd_promises_add(&transaction->promises, transaction->guard, VD_PROMISE_STAMP);
 }
 
 struct vd_future *vd_transaction_get_versionstamp(struct vd_transaction *transaction)

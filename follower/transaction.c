@@ -88,18 +88,11 @@ static void timeout_arm(struct vd_transaction *transaction)
 
 /* ---- life ---- */
 
-static void stamps_end(struct vd_transaction *transaction, int code)
-{
-	for (size_t i = 0; i < transaction->stamps.count; i++)
-		vd_future_finish(transaction->stamps.items[i], code, NULL);
-	transaction->stamps.count = 0;
-}
-
 /* All but the submission, and the reads before it. */
 static void stop_rest(struct vd_transaction *transaction, int code)
 {
 	vd_retry_end(transaction, code);
-	stamps_end(transaction, code);
+	vd_promises_break(&transaction->promises, code);
 	vd_watches_end(transaction, code);
 	vd_member_leave(&transaction->member);
 }
@@ -204,7 +197,6 @@ void vd_transaction_free(struct vd_transaction *transaction)
 	vd_arena_fini(&transaction->arena);
 	vd_vector_fini(&transaction->mutations);
 	vd_vector_fini(&transaction->preconditions);
-	vd_vector_fini(&transaction->stamps);
 	free(transaction);
 	vd_guard_leave(guard);
 	vd_guard_unref(guard);

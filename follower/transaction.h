@@ -27,6 +27,7 @@
 #include "follower/database.h"
 #include "follower/deadline.h"
 #include "follower/options.h"
+#include "follower/promise.h"
 #include "follower/sequence.h"
 #include "follower/snapshot/snapshot.h"
 
@@ -80,9 +81,7 @@ struct vd_transaction {
 	struct vd_iterator_list iterators; /* all that are not freed */
 	struct vd_submission *submission;
 	struct vd_retry *retry;
-	struct {
-		VD_VECTOR(struct vd_future *);
-	} stamps;                     /* versionstamps asked for, before the commit takes them */
+	struct vd_promises promises;  /* until the commit takes them */
 	struct vd_watch_list watches; /* that wait for the commit */
 	struct vd_deadline timeout;
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import resolver_world
-from transaction_world import ADD, STAMPED_KEY, Failed, Worker
+from transaction_world import ABSENT, ADD, STAMPED_KEY, VALUE, Failed, Worker
 
 PLACE = struct.pack("<I", 0)
 STAMP, NUMBER = b"\0" * 10 + PLACE, b"\0" * 8 + PLACE
@@ -169,6 +169,38 @@ def test_first_number_errors(worker, key, counter):
     refused(2021, tr.first, counter)
 
 
+def test_the_first_number_is_awaited(worker, key, counter):
+    """As a future, which outlives its transaction and ends with the commit."""
+    tr = worker.transaction()
+    assert tr.first_later(counter).code() == 2021
+    tr.sequenced_key(counter + b"1", key, b"")
+    tr.sequenced_key(counter, key, b"")
+    tr.sequenced_key(counter, key, b"")
+    first, second, stamp = tr.first_later(counter + b"1"), tr.first_later(counter), tr.stamp_later()
+    assert not first.is_ready()
+    tr.commit()
+    tr.free()
+    assert (first.wait(), second.wait(), len(stamp.wait())) == (0, 0, 10)
+    for end, code in ((lambda tr: tr.reset(), 1025), (lambda tr: tr.commit(), 2020)):
+        tr = worker.transaction()
+        tr.get(key + b"read")
+        tr.sequenced_key(counter, key, b"")
+        future = tr.first_later(counter)
+        other = worker.transaction()
+        other.set(key + b"read", b"")
+        other.commit()
+        try:
+            end(tr)
+        except Failed as failed:
+            assert failed.code == 1020
+        assert future.code() == code
+    tr = worker.transaction()
+    tr.sequenced_key(counter, key, b"")
+    future = tr.first_later(counter)
+    tr.commit()
+    assert future.wait() == tr.first(counter) == 2
+
+
 def test_a_feed_names_what_was_appended(worker, key, counter):
     """Sequenced values: under a stamped key, and under a plain one; each the last number before it."""
     tr = worker.transaction()
@@ -228,6 +260,33 @@ def test_a_check_on_the_counter_is_a_check_on_the_position(worker, key, counter)
         tr.sequenced_key(counter, key, b"")
     first.commit()
     refused(1020, second.commit)
+
+
+def test_a_precondition_on_the_counter_is_a_position(workers, key, counter):
+    """The next number is what is demanded, and nothing is read: of all that demand the same one commits, and a wrong one is
+    final at once. Who demands nothing is never refused. What the transaction itself appends does not count."""
+    worker, other = workers(), workers()
+
+    def append(by, demand, value, count=1):
+        tr = by.transaction(read_system_keys=None)
+        if demand is not None:
+            assert tr.demand(VALUE if demand else ABSENT, counter, be(demand) if demand else b"") == 0
+        for _ in range(count):
+            tr.sequenced_key(counter, key, value)
+        return tr.commit_later()
+    assert append(worker, 0, b"first", 2).code() == 0
+    assert append(worker, 0, b"late").code() == append(worker, 1, b"early").code() == 7001
+    assert append(worker, 2, b"second").code() == 0
+    racers = [append(by, 3, b"third") for _ in range(10) for by in (worker, other)]
+    free = [append(by, None, b"any") for _ in range(10) for by in (worker, other)]
+    for by in (worker, other):
+        by.flush()
+    codes = [commit.code() for commit in racers]
+    assert {commit.code() for commit in free} == {0}
+    assert set(codes) <= {0, 7001} and codes.count(0) <= 1
+    stored = rows(worker, key)
+    assert [number for number, _ in stored] == list(range(3 + 20 + codes.count(0)))
+    assert codes.count(0) == (stored[3][1] == b"third")
 
 
 def test_no_write_conflict_is_for_the_key_alone(worker, key, counter):

@@ -23,7 +23,7 @@
  *     next F I                            makes future F
  *     free_iterator I
  *     range_size F T B E, split_points F T B E CHUNK
- *     version F T, commit F T, stamp F T, on_error F T CODE
+ *     version F T, commit F T, stamp F T, await_first F T C, on_error F T CODE
  *     many_gets F T COUNT PREFIX          gets of PREFIX followed by a big-endian 32-bit number: futures F … F+COUNT-1
  *     wait F                              "wait <code> <message>", or "wait 0" and what F holds; frees F
  *     is_ready F                          "is_ready 0|1"
@@ -447,6 +447,12 @@ static void order_stamp(void)
 	futures[number(1)] = vd_transaction_get_versionstamp(transaction(2));
 }
 
+static void order_await_first(void)
+{
+	struct blob counter = blob(3);
+	futures[number(1)] = vd_transaction_await_first_number(transaction(2), counter.data, counter.size);
+}
+
 static void order_on_error(void)
 {
 	futures[number(1)] = vd_transaction_on_error(transaction(2), (int)number(3));
@@ -546,6 +552,7 @@ static const struct {
 	{ "version", order_version },
 	{ "commit", order_commit },
 	{ "stamp", order_stamp },
+	{ "await_first", order_await_first },
 	{ "on_error", order_on_error },
 	{ "wait", order_wait },
 	{ "is_ready", order_is_ready },

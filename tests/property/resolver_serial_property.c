@@ -808,7 +808,7 @@ static void begin(struct property_case *c)
 	vd_memory_take_office(memory, model.term, none, model.takeover, model.jump, now_us);
 	now_newest(model.takeover);
 	struct vd_bytes odd = VD_BYTES("odd");
-	struct vd_bytes last = VD_BYTES("\x7f\xff\xff\xff\xff\xff\xff\xf0");
+	struct vd_bytes last = VD_BYTES("\x7f\xff\xff\xff\xff\xff\xff\xfd");
 	model_put(&stored, counter_of(2), &odd);
 	model_put(&stored, counter_of(3), &last);
 	memory->clients.limit_known = property_chance(c, 20) ? 5 : 1000;

@@ -269,6 +269,9 @@ class Transaction:
     def order(self):
         return self._numbers("order")
 
+    def first_later(self, counter):
+        return self._future("await_first", text(counter))
+
     def first(self, counter):
         code, number = map(int, self.worker.ask("first", self.number, text(counter)).split())
         if code != 0:

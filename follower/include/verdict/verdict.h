@@ -417,6 +417,10 @@ VD_CHECKED int vd_transaction_get_committed_order(const struct vd_transaction *t
  * 2021 if it has no key sequenced by that counter. */
 VD_CHECKED int vd_transaction_get_first_number(
 	const struct vd_transaction *transaction, const void *counter, size_t counter_size, int64_t *number);
+/* The same as a future, for a transaction that is gone after its commit, as in a retry loop. To be asked before the commit
+ * and after the sequenced key (else 2021); ends with the commit (2020 if that fails). Read by vd_future_get_version. */
+VD_CHECKED struct vd_future *vd_transaction_await_first_number(
+	struct vd_transaction *transaction, const void *counter, size_t counter_size);
 /* To be asked before the commit; ends with it. A key of 10 bytes (vd_future_get_key). 2021 for a transaction
  * that wrote and demanded nothing, 2020 if the commit failed. */
 VD_CHECKED struct vd_future *vd_transaction_get_versionstamp(struct vd_transaction *transaction);

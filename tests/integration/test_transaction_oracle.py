@@ -22,6 +22,7 @@ KEYS = [bytes(k) for n in range(4) for k in itertools.product(b"abc", repeat=n)]
 POINTS = sorted({p for k in KEYS for p in (k, k + b"\0")} | {b"d", b"\xfe", b"\xfe\xff"})
 OPS = [ADD, AND, OR, XOR, APPEND, MAX, MIN, BYTE_MIN, BYTE_MAX, COMPARE_AND_CLEAR]
 MARK = b"\xfemark"[:KEY_LIMIT]
+CLEAR_RANGE = 3  # in a request
 
 
 # ---- cases ----
@@ -135,6 +136,7 @@ def problem(worker, table, ops):
             getattr(oracle, op[0])(*op[1:])
     settle()
     tr.conflict("write", MARK, MARK + b"\0")
+    shown = [shown_ranges(tr, kind) for kind in (b"read", b"write")]
     commit = tr.commit_later()
     worker.flush()
     request = table.request()
@@ -142,8 +144,27 @@ def problem(worker, table, ops):
     assert commit.code() == 1025
     table.wait_empty()
     if wrong is None:
-        wrong = conflict_problem(request, oracle)
+        wrong = conflict_problem(request, oracle) or shown_problem(request, *shown)
     return wrong
+
+
+def shown_ranges(tr, kind):
+    """What the transaction tells of itself."""
+    prefix = b"\xff\xff/transaction/" + kind + b"_conflict_range/"
+    rows, _ = tr.get_range(prefix, prefix + b"\xff\xff")
+    keys = [k[len(prefix):] for k, _ in rows]
+    return list(zip(keys[::2], keys[1::2]))
+
+
+def shown_problem(request, reads, writes):
+    if reads != request.reads:
+        return f"shown read conflicts {reads}, submitted {request.reads}"
+    submitted = request.writes + [(k, v if op == CLEAR_RANGE else k + b"\0") for op, k, v, _ in request.mutations]
+    for point in [*POINTS, MARK]:
+        got, expected = (any(begin <= point < end for begin, end in ranges) for ranges in (writes, submitted))
+        if got != expected:
+            return f"write conflict at {point!r}: shown {writes}, submitted {submitted}"
+    return None
 
 
 def conflict_problem(request, oracle):

@@ -6,12 +6,12 @@ pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 find_program(VERDICT_PYTHON3 python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 set(VERDICT_PRIVATE_PG ${PROJECT_SOURCE_DIR}/tests/support/private_pg.py)
 
-# Sets what all tests have in common: a time-out (default 60 s), labels, 77 for "skipped", and sanitizers that stop at the
+# Sets what all tests have in common: a time-out (default 300 s: for what hangs; a slow machine is no hang), labels, 77 for "skipped", and sanitizers that stop at the
 # first report.
 function(verdict_test_properties name)
   cmake_parse_arguments(T "LONG;SERIAL" "TIMEOUT" "ENVIRONMENT" ${ARGN})
   if(NOT T_TIMEOUT)
-    set(T_TIMEOUT 60)
+    set(T_TIMEOUT 300)
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT} SKIP_RETURN_CODE 77)
   if(T_ENVIRONMENT)
@@ -43,7 +43,7 @@ function(verdict_pg_test name)
   target_link_libraries(${name} PRIVATE verdict_build ${T_LINK} PkgConfig::CMOCKA)
   list(TRANSFORM T_SET PREPEND "--set=")
   add_test(NAME ${name} COMMAND ${VERDICT_PYTHON3} ${VERDICT_PRIVATE_PG} ${T_SET} -- $<TARGET_FILE:${name}>)
-  verdict_test_properties(${name} TIMEOUT 120 ${ARGN})
+  verdict_test_properties(${name} ${ARGN})
 endfunction()
 
 # verdict_pytest(<name> <file> [TIMEOUT s] [LONG] [SERIAL]): a pytest file. VERDICT_BUILD names the build folder. Status 77:
@@ -52,6 +52,6 @@ endfunction()
 function(verdict_pytest name file)
   add_test(NAME ${name}
     COMMAND ${VERDICT_PYTHON3} -m pytest -rs -p no:cacheprovider ${CMAKE_CURRENT_SOURCE_DIR}/${file})
-  verdict_test_properties(${name} TIMEOUT 300 ${ARGN}
+  verdict_test_properties(${name} TIMEOUT 900 ${ARGN}
     ENVIRONMENT "VERDICT_BUILD=${PROJECT_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
 endfunction()

@@ -54,7 +54,7 @@ def program():
 def migrate(program):
     """migrate(dsn, schema="verdict", *more): runs the migrations; the finished process, which is good."""
     def run(dsn, schema="verdict", *more, check=True):
-        done = subprocess.run([program("tests/integration/pg_migrate"), dsn, schema, *more], text=True, timeout=60,
+        done = subprocess.run([program("tests/integration/pg_migrate"), dsn, schema, *more], text=True, timeout=120,
                               capture_output=True, check=False)
         if check and done.returncode != 0:
             raise RuntimeError(f"pg_migrate: {done.stdout}{done.stderr}")

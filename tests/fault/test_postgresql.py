@@ -3,7 +3,7 @@
 import pytest
 
 from fault_world import COMMITTED, CONFLICT, TOO_OLD, World
-from resolver_world import wait_until
+from waiting import wait_until
 
 JUMP = 10 ** 13
 
@@ -31,10 +31,9 @@ def test_kill_9_of_postgresql_under_load(world, server):
         server.crash()
         server.start()
         assert world.database.execute("SELECT pg_postmaster_start_time()") > [(before,)]
-        world.go_on(timeout_s=30)
-    world.settle(60)
+        world.go_on()
+    world.settle()
     world.balance()
-    assert world.longest_wait_ms() < 30_000
 
 
 def test_the_queue_is_lost_and_sent_again(world, server):
@@ -49,7 +48,7 @@ def test_the_queue_is_lost_and_sent_again(world, server):
     server.start()
     assert worker.in_flight() == 500
     leader.start()
-    worker.wait_all(60)
+    worker.wait_all()
     world.balance([COMMITTED])
 
 
@@ -71,7 +70,7 @@ class Pair:
     def caught_up(self):
         (lsn,), = self.server.execute("SELECT pg_current_wal_lsn()")
         wait_until(lambda: self.standby.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [lsn]) == [(True,)],
-                   "the standby does not catch up", 20)
+                   "the standby does not catch up")
 
     def fail_over(self):
         self.server.crash()
@@ -86,7 +85,7 @@ def watermark(world):
 
 def led(world, *names):
     nodes = [world.node(name) for name in names]
-    wait_until(lambda: any(n.says("state=leading") for n in nodes), "nobody leads", 20)
+    wait_until(lambda: any(n.says("state=leading") for n in nodes), "nobody leads")
     return nodes
 
 
@@ -100,12 +99,12 @@ def test_a_standby_is_promoted(world, server):
     pair.caught_up()
     old_term, old_version = watermark(world)
     pair.fail_over()
-    wait_until(lambda: watermark(world)[0] != old_term, "the old term goes on", 30)
+    wait_until(lambda: watermark(world)[0] != old_term, "the old term goes on")
     assert watermark(world)[1] >= old_version + JUMP
     # the first may still carry a version from before the jump: that is too old, and says how far we are
     for worker in workers:
-        worker.wait(worker.adds(100), 30)
-        codes = {a["code"] for a in worker.wait(worker.adds(100), 30)}
+        worker.wait(worker.adds(100))
+        codes = {a["code"] for a in worker.wait(worker.adds(100))}
         assert codes == {COMMITTED}
     world.balance([COMMITTED, CONFLICT, TOO_OLD])
 
@@ -126,10 +125,10 @@ def test_a_lagging_standby_is_promoted(world, server):
     assert {a["code"] for a in lost} == {COMMITTED}
     newest = max(a["version"] for a in lost)
     pair.fail_over()
-    wait_until(lambda: watermark(world)[0] != old_term, "the old term goes on", 30)
+    wait_until(lambda: watermark(world)[0] != old_term, "the old term goes on")
     assert watermark(world)[1] > newest + JUMP // 2
-    worker.wait(worker.adds(100), 30)
-    after = worker.wait(worker.adds(300), 30)
+    worker.wait(worker.adds(100))
+    after = worker.wait(worker.adds(300))
     assert {a["code"] for a in after} == {COMMITTED}
     stamps = [(a["version"], a["order"]) for a in worker.told.values() if a["code"] == COMMITTED]
     assert len(set(stamps)) == len(stamps)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from fault_world import COMMITTED, World
-from resolver_world import wait_until
+from waiting import PATIENCE_S, wait_until
 
 INVALID = 2000
 
@@ -19,7 +19,7 @@ def world(database, program, tmp_path):
 
 
 def test_idle_processes_hold_no_old_snapshot(world):
-    """Three nodes and two workers, idle, over three seconds: no transaction of theirs is older than a moment, and so is no
+    """Three nodes and two workers, idle, over four seconds: no transaction of theirs is older than a moment, and so is no
     snapshot and no transaction id that they hold."""
     world.three()
     for _ in range(2):
@@ -27,11 +27,11 @@ def test_idle_processes_hold_no_old_snapshot(world):
         worker.wait(worker.increments(50, 5))
     (horizon,), = world.database.execute("SELECT txid_current()")
     seen, old = set(), []
-    end = time.monotonic() + 3
+    end = time.monotonic() + 4
     with world.database.connect() as watch:
         while time.monotonic() < end:
             rows = watch.execute(
-                "SELECT application_name, clock_timestamp() - xact_start > interval '500 ms', backend_xmin, backend_xid"
+                "SELECT application_name, clock_timestamp() - xact_start > interval '2 s', backend_xmin, backend_xid"
                 " FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'verdict-%%'").fetchall()
             seen |= {row[0] for row in rows}
             old += [row for row in rows if row[1] and (row[2] is not None or row[3] is not None)]
@@ -55,7 +55,7 @@ def test_a_child_of_fork(world):
     worker.wait(worker.adds(10))
     for _ in range(3):
         worker.order("fork")
-        answer = worker.answers.get(timeout=30)
+        answer = worker.answers.get(timeout=PATIENCE_S)
         assert answer == {"fork": {"ready": INVALID, "get": INVALID, "commit": INVALID, "run": INVALID, "new": INVALID, "own": 0},
                           "parent": 0}
         worker.wait(worker.adds(10))

@@ -9,7 +9,7 @@
  *     close                        {"closed":true}, and ends; so does the end of input
  * Each transaction has an ID and leaves behind: 1 added to "count", 1 added to a counter of its own ("n" + ID), and a witness
  * that says where it was committed (the key "s" + ID + versionstamp). IDs in keys are 4 bytes, big-endian. How it ended is told
- * once: {"id":7,"code":0,"version":V,"order":O,"ms":M}, or with "at":"read" if it was never committed because its read
+ * once: {"id":7,"code":0,"version":V,"order":O}, or with "at":"read" if it was never committed because its read
  * failed. Nothing is retried: what is told is what the library said of that one commit.
  */
 #include "verdict/verdict.h"
@@ -21,13 +21,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 struct job {
 	uint32_t id;
 	uint32_t counter;
-	int64_t began_ms;
 	struct vd_transaction *transaction;
 	struct vd_future *future;
 };
@@ -36,13 +34,6 @@ static struct vd_database *database;
 static const char *dsn;
 static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
 static atomic_long open_jobs;
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* A letter, and 4 bytes: 5 bytes. */
 static void key_of(uint8_t *key, char letter, uint32_t number)
@@ -60,8 +51,8 @@ static void tell(struct job *job, int code, const char *at)
 						 vd_transaction_get_committed_order(job->transaction, &order) != 0))
 		abort();
 	pthread_mutex_lock(&output);
-	printf("{\"id\":%" PRIu32 ",\"code\":%d,\"version\":%" PRId64 ",\"order\":%d,\"ms\":%" PRId64 "%s}\n",
-		job->id, code, version, order, now_ms() - job->began_ms, at);
+	printf("{\"id\":%" PRIu32 ",\"code\":%d,\"version\":%" PRId64 ",\"order\":%d%s}\n", job->id, code,
+		version, order, at);
 	fflush(stdout);
 	pthread_mutex_unlock(&output);
 	vd_future_free(job->future);
@@ -117,7 +108,6 @@ static void begin(uint32_t id, uint32_t keys)
 	if (job == NULL || vd_transaction_new(database, &job->transaction) != 0)
 		abort();
 	job->id = id;
-	job->began_ms = now_ms();
 	atomic_fetch_add(&open_jobs, 1);
 	if (keys == 0) {
 		commit(job);

@@ -16,7 +16,7 @@ PAGE = ROOT / "docs/configuration.md"
 
 
 def output(*command):
-    return subprocess.run(command, text=True, stdout=subprocess.PIPE, check=True, timeout=20).stdout
+    return subprocess.run(command, text=True, stdout=subprocess.PIPE, check=True, timeout=120).stdout
 
 
 def programs(resolver, cli):

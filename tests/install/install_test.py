@@ -14,7 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent / "stranger"
 
 def run(*command, cwd, **environment):
     done = subprocess.run([str(c) for c in command], cwd=cwd, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, env={**os.environ, **environment}, timeout=120, check=False)
+                          stderr=subprocess.STDOUT, env={**os.environ, **environment}, timeout=300, check=False)
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stdout}")
     return done.stdout

@@ -63,11 +63,11 @@ static int silent_server(int *port)
 	return fd;
 }
 
-static void refused(struct fixture *f, const char *dsn)
+static void refused(struct fixture *f, const char *dsn, int64_t connect_timeout_ms)
 {
 	struct vd_pg_settings settings = fixture_settings();
 	settings.dsn = dsn;
-	settings.connect_timeout_ms = 300;
+	settings.connect_timeout_ms = connect_timeout_ms;
 	fixture_open(f, &settings);
 	assert_false(f->closed); /* never from inside */
 	FIXTURE_RUN_UNTIL(f, f->up || f->closed);
@@ -149,10 +149,10 @@ static void a_statement_that_takes_too_long_is_an_error(void **state)
 {
 	struct fixture *f = *state;
 	struct vd_pg_settings settings = fixture_settings();
-	settings.statement_timeout_ms = 50;
+	settings.statement_timeout_ms = 1000;
 	fixture_open(f, &settings);
 	FIXTURE_RUN_UNTIL(f, f->up);
-	struct seen seen = fixture_do(f, "SELECT pg_sleep(5)");
+	struct seen seen = fixture_do(f, "SELECT pg_sleep(600)");
 	assert_int_equal(seen.status, VD_PG_ERROR);
 	assert_string_equal(seen.sqlstate, "57014");
 	fixture_must(f, "SELECT 1");
@@ -172,17 +172,17 @@ static void a_silent_host_does_not_hide_the_next(void **state)
 		"postgres?target_session_attrs=read-write",
 		password, port, real_port);
 	settings.dsn = dsn;
-	settings.connect_timeout_ms = 300;
+	settings.connect_timeout_ms = 2000;
 	int64_t begin_ms = vd_clock_ms();
 	fixture_open(f, &settings);
 	FIXTURE_RUN_UNTIL(f, f->up || f->closed);
 	assert_true(f->up);
-	assert_in_range(vd_clock_ms() - begin_ms, 290, 2000);
+	assert_true(vd_clock_ms() - begin_ms >= 1990);
 	assert_non_null(strstr(vd_pg_place(f->pg), real_port));
 	fixture_close(f);
 
 	snprintf(dsn, sizeof dsn, "host=127.0.0.1,127.0.0.1 port=1,%d user=postgres password=%s", port, password);
-	refused(f, dsn);
+	refused(f, dsn, 300);
 	assert_non_null(strstr(f->reason, "port 1 failed: Connection refused"));
 	assert_non_null(strstr(f->reason, "did not answer within 300 ms"));
 	assert_null(strstr(f->reason, password));
@@ -194,18 +194,18 @@ static void reasons_are_clear_and_keep_secrets(void **state)
 	struct fixture *f = *state;
 	char dsn[400];
 	snprintf(dsn, sizeof dsn, "%s password=not-the-secret", tcp_dsn());
-	refused(f, dsn);
+	refused(f, dsn, 0);
 	assert_non_null(strstr(f->reason, "password authentication failed for user \"postgres\""));
 	assert_null(strstr(f->reason, "not-the-secret"));
 	snprintf(dsn, sizeof dsn, "%s dbname=nowhere", fixture_dsn());
-	refused(f, dsn);
+	refused(f, dsn, 0);
 	assert_non_null(strstr(f->reason, "database \"nowhere\" does not exist"));
 	snprintf(dsn, sizeof dsn, "%s target_session_attrs=standby", fixture_dsn());
-	refused(f, dsn);
+	refused(f, dsn, 0);
 	assert_non_null(strstr(f->reason, "server is not in hot standby mode"));
-	refused(f, "host=/no/such/folder");
+	refused(f, "host=/no/such/folder", 0);
 	assert_non_null(strstr(f->reason, "No such file or directory"));
-	refused(f, "password=secret with blanks host=x");
+	refused(f, "password=secret with blanks host=x", 0);
 	assert_non_null(strstr(f->reason, "the connection string cannot be read: missing \"=\" after \"***\""));
 	assert_null(strstr(f->reason, "secret"));
 	assert_null(strstr(f->reason, "with"));

@@ -458,12 +458,12 @@ static void silence_ends_the_connection(void **state)
 {
 	struct fixture *f = *state;
 	struct vd_pg_settings settings = fixture_settings();
-	settings.answer_timeout_ms = 200;
+	settings.answer_timeout_ms = 2000;
 	fixture_close(f);
 	fixture_open(f, &settings);
 	FIXTURE_RUN_UNTIL(f, f->up);
 	fixture_must(f, "SELECT pg_sleep(0.05)");
-	struct seen seen = fixture_do(f, "SELECT pg_sleep(30)");
+	struct seen seen = fixture_do(f, "SELECT pg_sleep(600)");
 	assert_int_equal(seen.status, VD_PG_LOST);
 	FIXTURE_RUN_UNTIL(f, f->closed);
 	assert_non_null(strstr(f->reason, "has not answered for"));

@@ -29,6 +29,10 @@ def alone(servers, migrate, program, tmp_path):
     made.no_errors()
 
 
+# Leases: of those who are to lose office soon, and such that nobody ever waits for the end of.
+SHORT, LONG = {"lease-ttl": "2s"}, {"lease-ttl": "600s"}
+
+
 def three(world, settings=None, faults=None):
     """Three nodes; the first one leads, with these faults."""
     leader = world.lead("a", settings, faults)
@@ -38,8 +42,8 @@ def three(world, settings=None, faults=None):
     return leader, others
 
 
-def next_leader(others, timeout_s=10):
-    return rw.wait_until(lambda: next((o for o in others if o.says("state=leading")), None), "nobody leads", timeout_s)
+def next_leader(others):
+    return rw.wait_until(lambda: next((o for o in others if o.says("state=leading")), None), "nobody leads")
 
 
 def epoch(world):
@@ -47,17 +51,13 @@ def epoch(world):
 
 
 def test_kill_9_of_the_leader(world):
-    leader, others = three(world)
+    """Nobody waits for its lease, which is much longer than our patience."""
+    leader, others = three(world, LONG)
     client = world.client()
     assert client.commit([(SET, b"a", b"1")]).code == 0
-    time.sleep(0.2)
-    began = time.monotonic()
     leader.kill()
     client.snapshot()
-    verdict = client.commit([(ADD, b"n", b"\1\0\0\0\0\0\0\0")])
-    took = time.monotonic() - began
-    assert verdict.code == 0
-    assert took < 1.0, f"commits resumed after {took:.3f} s: the fast path was not taken"
+    assert client.commit([(ADD, b"n", b"\1\0\0\0\0\0\0\0")]).code == 0
     assert next_leader(others).says("the leader's keeper is gone from the database")
     assert epoch(world) == 2
 
@@ -74,32 +74,28 @@ def test_the_queue_outlives_its_leader(world):
 
 
 def test_hand_over(world):
-    leader, others = three(world)
+    leader, others = three(world, LONG)
     client = world.client()
     assert client.commit([(SET, b"a", b"1")]).code == 0
     client.submit_payloads([client.request([(SET, b"k%d" % i, b"v")]) for i in range(500)])
-    began = time.monotonic()
     assert leader.stop() == 0
     assert client.commit([(SET, b"b", b"1")], at=client.snapshot()).code == 0
-    took = time.monotonic() - began
     assert {v.code for v in client.wait(*range(1, 503))} == {0}
     assert leader.says("released the lease")
     assert next_leader(others).says("the lease was released")
-    assert took < 1.0, f"{took:.3f} s"
 
 
 def test_a_standby_stops_at_once(world):
-    leader, others = three(world)
-    began = time.monotonic()
+    """It has nothing to hand over."""
+    leader, others = three(world, {"handover-timeout": "600s"})
     assert others[0].stop() == 0
-    assert time.monotonic() - began < 1.0
     assert epoch(world) == 1
     assert leader.is_running()
 
 
 def test_frozen_past_its_lease(world):
     """SIGSTOP, another leads, SIGCONT: the first one finds out and writes nothing."""
-    leader, others = three(world, {"lease-ttl": "500ms"})
+    leader, others = three(world, SHORT)
     client = world.client()
     assert client.commit([(SET, b"a", b"1")]).code == 0
     leader.send(signal.SIGSTOP)
@@ -115,14 +111,11 @@ def test_frozen_past_its_lease(world):
 
 def test_frozen_in_the_middle_of_a_pipeline(world):
     """The fence has passed, COMMIT is not sent, the process is frozen: its lock does not keep the next leader waiting."""
-    leader, others = three(world, {"lease-ttl": "1s"}, faults="apply.middle:1:pause")
+    leader, others = three(world, SHORT, faults="apply.middle:1:pause")
     client = world.client()
-    began = time.monotonic()
     client.submit([(SET, b"a", b"1")])
     rw.wait_until(lambda: leader.hits("apply.middle") == 1, "the fault point was not hit")
     assert client.wait(1)[0].code == 0
-    took = time.monotonic() - began
-    assert took < 4.0, f"{took:.3f} s"
     leader.send(signal.SIGCONT)
     leader.wait_says("leaves office")
     assert client.get(b"a") == b"1"
@@ -131,7 +124,7 @@ def test_frozen_in_the_middle_of_a_pipeline(world):
 
 def test_a_stuck_loop_loses_the_lease(world):
     """The keeper is healthy, the event loop is not: no renewal without a pulse."""
-    leader, others = three(world, {"lease-ttl": "500ms"}, faults="drain.before_apply:1:sleep=2500")
+    leader, others = three(world, SHORT, faults="drain.before_apply:1:sleep=8000")
     client = world.client()
     client.submit([(SET, b"a", b"1")])
     new = next_leader(others)
@@ -145,7 +138,7 @@ def test_a_stuck_loop_loses_the_lease(world):
 
 def test_the_keepers_connection_is_lost_and_nobody_else_is_there(world):
     """A leader takes back its own lease, in the same term."""
-    leader = world.lead("a")
+    leader = world.lead("a", SHORT)
     client = world.client()
     world.database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'verdict-keeper/%/a'"
                            " AND datname = current_database()")
@@ -200,24 +193,24 @@ def test_postgresql_crashes_and_restarts(alone):
     alone.server.start()
     client.reconnect()
     sequence = client.submit_payloads([payload])[0]
-    code, _, _ = client.settle(sequence, payload, timeout_s=30)
+    code, _, _ = client.settle(sequence, payload)
     assert code in (rw.COMMITTED, rw.TOO_OLD)
     payload = client.request([(ADD, b"n", one)], at=client.snapshot())
     sequence = client.submit_payloads([payload])[0]
-    assert client.settle(sequence, payload, timeout_s=30)[0] == rw.COMMITTED
+    assert client.settle(sequence, payload)[0] == rw.COMMITTED
     assert client.get(b"n")[0] == (3 if code == rw.COMMITTED else 2)
 
 
 @pytest.mark.parametrize("mode", ["immediate", "fast"])
 def test_a_leader_alone_meets_a_restarted_server(alone, mode):
     """Its term goes on, and everything is read anew: rule 8. (The queue's arrivals may begin anew, too.)"""
-    leader = alone.lead("a", {"lease-ttl": "20s"})
+    leader = alone.lead("a", LONG)
     client = alone.client()
     assert client.commit([(SET, b"a", b"1")]).code == 0
     at = client.snapshot()
     alone.server.restart(mode)
     client.reconnect()
-    leader.wait_says("the server was restarted, so all is read anew", 20)
+    leader.wait_says("the server was restarted, so all is read anew")
     client.sequence = 2
     payload = client.request([(SET, b"a", b"2")], reads=[rw.key_range(b"a")], at=at)
     client.submit_payloads([payload], sequences=[2])
@@ -228,7 +221,7 @@ def test_a_leader_alone_meets_a_restarted_server(alone, mode):
 
 def test_nothing_is_applied_over_a_connection_that_the_lease_does_not_name(world):
     """Rule 9, with a keeper that is slow to renew."""
-    leader = world.lead("a", {"lease-ttl": "4s"}, faults="keeper.before_renew:*:sleep=700")
+    leader = world.lead("a", faults="keeper.before_renew:*:sleep=700")
     client = world.client()
     assert client.commit([(SET, b"a", b"1")]).code == 0
     world.database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
@@ -250,15 +243,13 @@ def test_nothing_is_applied_over_a_connection_that_the_lease_does_not_name(world
 def test_idle_nodes_hold_nothing(world):
     """Three idle nodes hold no old snapshot, and no lock that anybody waits for."""
     three(world)
-    time.sleep(1.5)
-    rows = world.database.execute(
-        "SELECT application_name, state, backend_xmin FROM pg_stat_activity WHERE datname = current_database()"
-        " AND application_name LIKE 'verdict-%%' AND (backend_xmin IS NOT NULL OR xact_start < clock_timestamp() - interval '200 ms')")
-    assert rows == []
+    ours = " FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'verdict-%%'"
     # by 3 nodes: keeper, claim, apply, sweep
-    count = world.database.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                                   " AND application_name LIKE 'verdict-%%'")[0][0]
-    assert count == 12
+    rw.wait_until(lambda: world.database.execute(f"SELECT count(*) {ours}") == [(12,)], "not four connections a node")
+    for _ in range(3):
+        (now,), = world.database.execute("SELECT clock_timestamp()")
+        old = f"SELECT application_name, query {ours} AND xact_start < %s"
+        rw.wait_until(lambda: world.database.execute(old, [now]) == [], lambda: world.database.execute(old, [now]))
 
 
 def test_a_leader_alone_again_after_it_lost_every_connection(world):

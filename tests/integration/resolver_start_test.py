@@ -15,7 +15,7 @@ import resolver_world as rw
 @pytest.fixture
 def run(program):
     def call(*arguments, **environment):
-        return subprocess.run([program("resolver/verdict-resolver"), *arguments], text=True, capture_output=True, timeout=20,
+        return subprocess.run([program("resolver/verdict-resolver"), *arguments], text=True, capture_output=True, timeout=rw.PATIENCE_S,
                               env={"PATH": "/usr/bin", **environment}, check=False)
     return call
 
@@ -98,7 +98,7 @@ def test_an_unreachable_database_is_waited_for(program, servers, migrate, tmp_pa
         node = world.node("b", {"log-format": "json"})
         node.wait_says("the database cannot be reached, tries again")
         server.start()
-        rw.wait_until(lambda: node.says('"state":"leading"'), "it does not lead", 15)
+        rw.wait_until(lambda: node.says('"state":"leading"'), "it does not lead")
         assert world.client().commit([(rw.SET, b"a", b"1")]).code == 0
         assert node.stop() == 0
         for line in node.log().splitlines():
@@ -116,16 +116,17 @@ def test_an_unreachable_database_is_waited_for(program, servers, migrate, tmp_pa
 def test_a_second_signal_ends_at_once(program, database, tmp_path):
     world = rw.World(database, program("resolver/verdict-resolver"), tmp_path)
     try:
-        node = world.lead("a")
+        node = world.lead("a", {"handover-timeout": "600s"})
         lock = database.connect(autocommit=False)
         lock.execute("SELECT version FROM verdict.watermark ORDER BY version DESC LIMIT 1 FOR SHARE")
         world.client().submit([(rw.SET, b"a", b"1")])
-        time.sleep(0.2)
+        rw.wait_until(lambda: database.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                                               " AND datname = current_database() AND query LIKE '%fence(%'"), "no apply waits")
         node.send(signal.SIGTERM)
         node.wait_says("is asked to stop")
         assert node.is_running()
         node.send(signal.SIGTERM)
-        assert node.process.wait(2) == 1
+        assert node.process.wait(rw.PATIENCE_S) == 1
         lock.rollback()
         lock.close()
     finally:

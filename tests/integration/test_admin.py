@@ -6,12 +6,13 @@ import subprocess
 import psycopg
 import pytest
 from cli import environment, folder, up, verdict  # noqa: F401 (fixtures)
+from waiting import PATIENCE_S
 
 
 @pytest.fixture
 def admin(program):
     def run(dsn, *arguments, code=0):
-        done = subprocess.run([program("tests/integration/admin_driver"), dsn, *map(str, arguments)], text=True, timeout=60,
+        done = subprocess.run([program("tests/integration/admin_driver"), dsn, *map(str, arguments)], text=True, timeout=PATIENCE_S,
                               capture_output=True, check=False, env=environment())
         assert done.returncode == code, done
         return done.stdout.strip()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 from cli import cluster, environment, verdict  # noqa: F401 (fixtures)
+from waiting import PATIENCE_S
 
 PAGE = (pathlib.Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 
@@ -52,7 +53,7 @@ def test_fields_of_observe(verdict, program, cluster):
         seen.append(json.loads(process.stdout.readline()))
         kinds = {event["verdict"] for event in seen if event["event"] == "verdict"}
     process.send_signal(signal.SIGINT)
-    process.wait(20)
+    process.wait(PATIENCE_S)
     assert set().union(*seen) | {"reason"} == fields("observe", "field of observe")
 
 

@@ -7,11 +7,11 @@ import select
 import signal
 import subprocess
 import termios
-import threading
 import time
 
 import pytest
 from cli import cluster, environment, verdict  # noqa: F401 (fixtures)
+from waiting import PATIENCE_S, rest_of, wait_until
 
 COMMITTED = r"committed version=\d+ order=\d+"
 READ_ONLY = "committed version=-1 read-only"
@@ -100,23 +100,18 @@ def test_transactions_of_ones_own(run):
     assert run("") == []
 
 
-def test_a_conflict_names_what_it_lost_to(verdict, cluster, run):
-    """The script waits, by a read that never ends alone, until another one has written what it read."""
+def test_a_conflict_names_what_it_lost_to(program, cluster, run):
+    """Another one writes what it has read, before it commits."""
     committed(run("set a 1"))
-    slow = "; ".join(["get a", *["getrange b c"] * 3000, "set z 1"])
-    lines = []
-    for _ in range(20):
-        thread = threading.Thread(target=lambda: lines.extend(verdict("exec", slow, dsn=cluster).lines))
-        thread.start()
-        while thread.is_alive():
-            version = int(re.search(r"version=(\d+)", run("set a 3")[-1])[1])
-            time.sleep(0.01)
-        thread.join()
-        if lines[-1].startswith("conflict"):
-            break
-        lines.clear()
-    wrote = re.fullmatch(r"conflict begin=a end=a\\x00 version=(\d+)", lines[-1])
-    assert wrote and int(wrote[1]) <= version
+    process = subprocess.Popen([program("cli/verdict"), "shell"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               text=True, env=environment(VERDICT_DSN=cluster))
+    process.stdin.write("begin\nget a\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "a = 1\n"
+    version = re.search(r"version=(\d+)", run("set a 3")[-1])[1]
+    process.stdin.write("set z 1\ncommit\n")
+    process.stdin.close()
+    assert rest_of(process)[0] == f"conflict begin=a end=a\\x00 version={version}\n"
 
 
 def test_refusals_do_nothing(verdict, cluster, run):
@@ -140,7 +135,7 @@ def test_out_of_time_without_a_leader(verdict, database):
     began = time.monotonic()
     done = verdict("exec", "--timeout", "500ms", "set a 1", dsn=database.dsn())
     assert done.code == 1 and done.lines == ["cancelled reason=transaction_timed_out error=1031"], done
-    assert 0.4 < time.monotonic() - began < 10
+    assert time.monotonic() - began > 0.4
     assert database.execute("SELECT count(*) FROM commit_requests") == [(0,)]
     assert database.execute("SELECT low_water FROM clients") == [(1,)]  # it has heard that it is cancelled
 
@@ -149,11 +144,9 @@ def test_ctrl_c_gives_up_what_is_in_flight(program, database):
     process = subprocess.Popen([program("cli/verdict"), "exec", "get a; set a 1"], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True, env=environment(VERDICT_DSN=database.dsn()))
     assert process.stdout.readline() == "a absent\n"
-    while database.execute("SELECT count(*) FROM commit_requests") == [(0,)]:
-        assert process.poll() is None
-        time.sleep(0.02)
+    wait_until(lambda: database.execute("SELECT count(*) FROM commit_requests") == [(1,)], "a request")
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = rest_of(process)
     assert process.returncode == 130, (out, err)
     assert out.splitlines()[-1].startswith("cancelled ") and err == ""
     assert database.execute("SELECT count(*) FROM commit_requests") == [(0,)]
@@ -213,9 +206,9 @@ class Terminal:
     def type(self, keys):
         os.write(self.fd, keys.encode())
 
-    def expect(self, pattern, timeout_s=20):
+    def expect(self, pattern):
         """Waits until what was written since the last match matches; the match."""
-        end = time.monotonic() + timeout_s
+        end = time.monotonic() + PATIENCE_S
         while True:
             text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", self.seen)
             found = re.search(pattern, text)
@@ -281,8 +274,7 @@ def test_ctrl_c_in_a_shell_gives_up_what_runs(program, database, tmp_path):
     shell = Terminal(program, database.dsn(), tmp_path)
     shell.expect("verdict> ")
     shell.type("set a 1\n")
-    while database.execute("SELECT count(*) FROM commit_requests") == [(0,)]:
-        time.sleep(0.02)
+    wait_until(lambda: database.execute("SELECT count(*) FROM commit_requests") == [(1,)], "a request")
     shell.type("\x03")
     shell.expect("cancelled reason=")
     shell.expect("verdict> ")

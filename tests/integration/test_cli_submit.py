@@ -10,8 +10,9 @@ import subprocess
 import time
 
 import pytest
-from cli import cluster, environment, eventually, lives, verdict  # noqa: F401 (fixtures)
+from cli import cluster, environment, lives, verdict  # noqa: F401 (fixtures)
 from resolver_world import World
+from waiting import PATIENCE_S, rest_of, wait_until
 
 
 @pytest.fixture
@@ -140,10 +141,10 @@ def test_ctrl_c_finishes_what_is_in_flight(verdict, database, program, tmp_path)
     try:
         process.stdin.write((json.dumps({"ops": [["add", "n", 1]]}) + "\n") * 20)
         process.stdin.flush()
-        eventually(lambda: database.execute("SELECT count(*) FROM commit_requests") == [(8,)], "8 requests")
+        wait_until(lambda: database.execute("SELECT count(*) FROM commit_requests") == [(8,)], "8 requests")
         process.send_signal(signal.SIGINT)
         leader.send(signal.SIGCONT)
-        out, err = process.communicate(timeout=120)
+        out, err = rest_of(process)
         assert process.returncode == 130, err
         told = [json.loads(line) for line in out.splitlines()]
         assert len(told) >= 8 and all(line["verdict"] == "committed" for line in told)
@@ -162,22 +163,22 @@ def test_ctrl_c_before_it_begins_and_twice(program, database):
             VERDICT_DSN=f"host=127.0.0.1 port={silent.getsockname()[1]}"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         connection, _ = silent.accept()
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=20) == (b"", b"") and process.returncode == 130
+        assert process.communicate(timeout=PATIENCE_S) == (b"", b"") and process.returncode == 130
         connection.close()
     # Nobody leads: the first waits for verdicts, the second does not.
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                env=environment(VERDICT_DSN=database.dsn()))
     process.stdin.write('{"ops":[["set","a","1"]]}\n')
     process.stdin.flush()
-    eventually(lambda: database.execute("SELECT count(*) FROM commit_requests") == [(1,)], "a request")
+    wait_until(lambda: database.execute("SELECT count(*) FROM commit_requests") == [(1,)], "a request")
     with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
         worker = int(children.read().split()[0])
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)  # what comes at once behind the first is the same Ctrl-C
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130 and out == "" and "may or may not have been committed" in err, (out, err)
-    eventually(lambda: not lives(worker), "the worker ends with it")
+    wait_until(lambda: not lives(worker), "the worker ends with it")
 
 
 def test_out_of_time_without_a_leader(verdict, database):
@@ -190,11 +191,10 @@ def test_a_worker_that_is_killed_is_told(program, database):
                                stderr=subprocess.PIPE, text=True, env=environment(VERDICT_DSN=database.dsn()))
     process.stdin.write('{"ops":[["set","a","1"]]}\n')
     process.stdin.flush()
-    while database.execute("SELECT count(*) FROM commit_requests") == [(0,)]:
-        time.sleep(0.02)
+    wait_until(lambda: database.execute("SELECT count(*) FROM commit_requests") == [(1,)], "a request")
     with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
         os.kill(int(children.read().split()[0]), signal.SIGKILL)
-    out, err = process.communicate(timeout=20)
+    out, err = rest_of(process)
     assert process.returncode == 2 and out == ""
     assert "a worker process has ended with 1 line unanswered" in err
 
@@ -216,7 +216,7 @@ def test_progress_on_a_terminal_only(cluster, program, tmp_path):
             break
         told += got
     os.close(reader)
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE_S) == 0
     assert b"/s" in told and b" %, " in told and b" s left" in told
     assert told.rstrip().endswith(b"20000 committed")
 
@@ -236,5 +236,5 @@ def test_a_reader_that_goes_away(cluster, program):
         process.stdin.close()
     except BrokenPipeError:
         pass
-    assert process.wait(20) == 2
+    assert process.wait(PATIENCE_S) == 2
     assert "standard output" in process.stderr.read()

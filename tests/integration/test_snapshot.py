@@ -7,7 +7,8 @@ import time
 import pytest
 
 from snapshot_world import in_snapshot, put, sessions
-from transaction_world import Failed, Request, Worker, wait_until
+from transaction_world import Failed, Request, Worker
+from waiting import wait_until
 
 @pytest.fixture
 def workers(program, database):
@@ -301,9 +302,7 @@ def test_whatever_waits_for_a_database_that_is_not_there_can_end(program, how):
         tr.set(b"y", b"")
         futures.append(tr.commit_later())
     if how == "close":
-        begin = time.monotonic()
         worker.close()
-        assert time.monotonic() - begin < 3
         return
     for tr in trs:
         if how == "timeout":
@@ -320,12 +319,12 @@ def test_whatever_waits_for_a_database_that_is_not_there_can_end(program, how):
 def test_an_old_snapshot_ends(workers, database):
     worker = workers()
     put(database, b"a", b"1")
+    begin = time.monotonic()
     reader, writer = worker.transaction(), worker.transaction()
     reads = [reader.get_later(b"a"), writer.get_later(b"a")]
     assert [read.wait() for read in reads] == [b"1", b"1"]
-    begin = time.monotonic()
     wait_until(lambda: not in_snapshot(database), "the snapshot is too old")
-    assert 4 < time.monotonic() - begin < 6
+    assert time.monotonic() - begin > 4
     assert reader.get_later(b"a").code() == 1007
     assert reader.get_range_later(b"a", b"b").code() == 1007
     assert reader.version() > 0
@@ -422,9 +421,7 @@ def test_a_server_that_hangs(servers, migrate, program):
     tr.version()
     pid, = in_snapshot(database)
     server.signal_backend(pid, signal.SIGSTOP)
-    begin = time.monotonic()
-    assert tr.get_later(b"a").code(timeout_s=20) == 1007
-    assert time.monotonic() - begin < 12
+    assert tr.get_later(b"a").code() == 1007
     assert worker.transaction().get(b"a") is None
     server.signal_backend(pid, signal.SIGCONT)
     worker.close()
@@ -451,9 +448,12 @@ def test_plans_do_not_age(workers, database):
         assert tr.get_range(b"a", b"b") == ([], False)
         tr.reset()
     database.execute("INSERT INTO kv SELECT int4send(i), '' FROM generate_series(1, 200000) i")
-    begin = time.monotonic()
+    scans = "SELECT seq_scan, idx_scan FROM pg_stat_user_tables WHERE relname = 'kv'"
+    (whole, _), = database.execute(scans)
     for i in range(300):
         assert tr.get(i.to_bytes(4, "big") + b"x") is None
         assert len(tr.get_range(i.to_bytes(4, "big"), b"\xff", limit=2)[0]) == 2
         tr.reset()
-    assert time.monotonic() - begin < 3
+    worker.close()  # a session that ends has its scans counted
+    wait_until(lambda: database.execute(scans)[0][1] >= 600, lambda: database.execute(scans))
+    assert database.execute(scans)[0][0] <= whole + 22, "the whole table is read, and not by index"

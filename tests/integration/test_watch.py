@@ -273,7 +273,7 @@ def test_ten_thousand(workers, key):
     assert spare.code() == 1101
     changed = [0, 1, 1999, 2000, 2001, 7777, 9998]
     put(there, *((key + i.to_bytes(4, "big"), b"1") for i in changed))
-    wait_until(lambda: int(here.ask("ready", first, 9999)) >= len(changed), "those that changed fire", 60)
+    wait_until(lambda: int(here.ask("ready", first, 9999)) >= len(changed), "those that changed fire")
     prove(here, key)
     assert int(here.ask("ready", first, 9999)) == len(changed)
     for i in changed:

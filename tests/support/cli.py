@@ -15,9 +15,9 @@ import re
 import signal
 import subprocess
 import tempfile
-import time
 
 import pytest
+from waiting import PATIENCE_S, rest_of, wait_until as eventually  # noqa: F401 (for those who use this)
 
 
 class Done:
@@ -63,16 +63,6 @@ def environment(**more):
     return {k: v for k, v in kept.items() if v is not None}
 
 
-def eventually(condition, what, timeout_s=20):
-    end = time.monotonic() + timeout_s
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
-
-
 def lives(pid):
     with contextlib.suppress(OSError):
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
@@ -88,7 +78,7 @@ def read_pid(path):
 
 @pytest.fixture(scope="session")
 def verdict(program):
-    def run(*arguments, dsn=None, stdin="", timeout=60, **env):
+    def run(*arguments, dsn=None, stdin="", timeout=PATIENCE_S, **env):
         command = [program("cli/verdict"), *map(str, arguments)]
         done = subprocess.run(command, input=stdin, text=True, capture_output=True, timeout=timeout, check=False,
                               env=environment(VERDICT_DSN=dsn, **env))
@@ -106,7 +96,7 @@ class Up:
     def __init__(self, program, *arguments, **env):
         self.process = subprocess.Popen([program("cli/verdict"), "up", *map(str, arguments)], text=True,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        start_new_session=True, env=environment(**env),
+                                        start_new_session=True, env=environment(**{"VERDICT_LEASE_TTL": "10s", **env}),
                                         preexec_fn=stop_with_parent)
         self.dsn = None
 
@@ -121,7 +111,7 @@ class Up:
         if self.process.returncode is not None:
             return self.process.returncode
         (os.killpg if whole_group else os.kill)(self.process.pid, number)
-        self.process.communicate(timeout=60)
+        rest_of(self.process)
         return self.process.returncode
 
 

@@ -5,16 +5,10 @@ import queue
 import struct
 import subprocess
 import threading
-import time
+
+from waiting import PATIENCE_S, wait_until
 
 CONFLICT, TOO_OLD, UNKNOWN, CANCELLED, SQL_ERROR = 1020, 1007, 1021, 1025, 7002
-
-
-def wait_until(condition, what, timeout_s=15):
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, f"not in {timeout_s} s: {what}"
-        time.sleep(0.01)
 
 
 class Driver:
@@ -43,7 +37,7 @@ class Driver:
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
-    def answer(self, word, timeout_s=20):
+    def answer(self, word, timeout_s=PATIENCE_S):
         """The next line, which begins with this word."""
         line = self.lines.get(timeout=timeout_s)
         assert line.split(" ")[0] == word, line
@@ -64,15 +58,15 @@ class Driver:
     def numbers(self, what):
         return {name: int(value) for name, value in (word.split("=") for word in self.ask(what).split())}
 
-    def verdict(self, number, timeout_s=15):
+    def verdict(self, number, timeout_s=PATIENCE_S):
         wait_until(lambda: number in self.told, f"a verdict for {number}", timeout_s)
         return self.told[number]
 
-    def verdicts(self, numbers, timeout_s=30):
+    def verdicts(self, numbers, timeout_s=PATIENCE_S):
         wait_until(lambda: all(n in self.told for n in numbers), "all verdicts", timeout_s)
         return [self.told[n] for n in numbers]
 
-    def close(self, timeout_s=20):
+    def close(self, timeout_s=PATIENCE_S):
         if self.process.poll() is None:
             self.order("close")
             line = self.lines.get(timeout=timeout_s)

@@ -12,7 +12,7 @@ import threading
 import time
 
 import resolver_world as rw
-from resolver_world import wait_until
+from waiting import PATIENCE_S, wait_until
 
 COMMITTED, TOO_OLD, CONFLICT = rw.COMMITTED, rw.TOO_OLD, rw.CONFLICT
 UNKNOWN, TIMED_OUT = 1021, 1031
@@ -29,7 +29,7 @@ class Worker:
         self.answers = queue.Queue()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        assert self.answers.get(timeout=30) == {"ready": 0}
+        assert self.answers.get(timeout=PATIENCE_S) == {"ready": 0}
 
     def _read(self):
         for line in self.process.stdout:
@@ -60,20 +60,20 @@ class Worker:
     def in_flight(self):
         return len(self.ordered) - len(self.told)
 
-    def wait(self, numbers, timeout_s=30):
+    def wait(self, numbers):
         """What these ended with."""
         wait_until(lambda: all(n in self.told for n in numbers),
-                   lambda: f"{[n for n in numbers if n not in self.told][:10]} of {len(numbers)} are not told", timeout_s)
+                   lambda: f"{[n for n in numbers if n not in self.told][:10]} of {len(numbers)} are not told")
         return [self.told[n] for n in numbers]
 
-    def wait_all(self, timeout_s=30):
-        self.wait(list(self.ordered), timeout_s)
+    def wait_all(self):
+        self.wait(list(self.ordered))
 
     def close(self):
         if self.process.poll() is None:
             self.order("close")
-            assert self.answers.get(timeout=20) == {"closed": True}
-            assert self.process.wait(20) == 0
+            assert self.answers.get(timeout=PATIENCE_S) == {"closed": True}
+            assert self.process.wait(PATIENCE_S) == 0
         self.reader.join(5)
         self.process.stdin.close()
         self.process.stdout.close()
@@ -99,14 +99,14 @@ class Load:
                 self.worker.adds(self.in_flight // 4)
                 self.worker.increments(self.in_flight // 4, self.keys)
 
-    def goes_on(self, commits=100, timeout_s=20):
+    def goes_on(self, commits=100):
         """Waits until this many more were committed, of those that began from now on."""
         begin = self.worker.next
 
         def fresh():
             return sum(1 for n in range(begin, self.worker.next)
                        if n in self.worker.told and self.worker.told[n]["code"] == 0)
-        wait_until(lambda: fresh() >= commits, lambda: f"only {fresh()} commits in {timeout_s} s", timeout_s, 0.02)
+        wait_until(lambda: fresh() >= commits, lambda: f"only {fresh()} commits", step_s=0.02)
 
     def stop(self):
         self.stopped.set()
@@ -142,22 +142,19 @@ class World(rw.World):
         self.loads = [Load(self.worker(), **how) for _ in range(workers)]
         return self.loads
 
-    def go_on(self, commits=100, timeout_s=20):
+    def go_on(self, commits=100):
         for load in self.loads:
-            load.goes_on(commits, timeout_s)
+            load.goes_on(commits)
 
-    def settle(self, timeout_s=30):
+    def settle(self):
         """Stops the loads; all that was begun is told."""
         for load in self.loads:
             load.stop()
         for worker in self.workers:
-            worker.wait_all(timeout_s)
+            worker.wait_all()
 
     def told(self):
         return [answer for worker in self.workers for answer in worker.told.values()]
-
-    def longest_wait_ms(self):
-        return max(answer["ms"] for answer in self.told())
 
     def stored(self):
         return {bytes(key): bytes(value) for key, value in self.database.execute("SELECT key, value FROM kv")}

@@ -93,16 +93,16 @@ static inline void fixture_on_notify(
 	vd_loop_stop(f->loop);
 }
 
-/* Runs the loop until the condition holds; fails the test after ten seconds. */
+/* Runs the loop until the condition holds; fails the test after two minutes. */
 #define FIXTURE_RUN_UNTIL(f, condition)                                                                      \
 	do {                                                                                                     \
 		(f)->timed_out = false;                                                                              \
-		vd_timer_arm_ms(&(f)->timer, 10000);                                                                 \
+		vd_timer_arm_ms(&(f)->timer, 120000);                                                                \
 		while (!(condition) && !(f)->timed_out)                                                              \
 			assert_true(vd_loop_run((f)->loop));                                                             \
 		vd_timer_cancel(&(f)->timer);                                                                        \
 		if (!(condition))                                                                                    \
-			fail_msg("ten seconds passed without: %s", #condition);                                          \
+			fail_msg("two minutes passed without: %s", #condition);                                          \
 	} while (0)
 
 static inline void fixture_init(struct fixture *f)

@@ -18,6 +18,7 @@ import itertools
 import os
 import pathlib
 import pwd
+import random
 import re
 import secrets
 import shutil
@@ -26,9 +27,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 import psycopg
+
+from waiting import PATIENCE_S, wait_until
 
 SUPERUSER = "postgres"
 
@@ -59,10 +61,22 @@ def server_account():
     raise RuntimeError("running as root, and there is neither a user postgres nor nobody to run the server as")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+class Port:
+    """One of 127.0.0.1 that no other test server has while this lives, also while the server is restarted: outside of what
+    the system gives to connections, and held against other tests by an abstract socket."""
+
+    def __init__(self):
+        for number in random.sample(range(26000, 32000), 1000):
+            self.claim = socket.socket(socket.AF_UNIX)
+            try:
+                self.claim.bind(f"\0verdict-test-port-{number}")
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", number))
+                self.number = number
+                return
+            except OSError:
+                self.claim.close()
+        raise RuntimeError("no port is free")
 
 
 def die_with_parent():
@@ -76,14 +90,6 @@ def children_of(pid):
         return []
 
 
-def wait_for(condition, what, timeout_s=30):
-    end = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(what)
-        time.sleep(0.005)
-
-
 class Server:
     """One PostgreSQL: start, stop, crash, restart; standby() makes one that follows it, promote() lets that one lead."""
 
@@ -95,7 +101,8 @@ class Server:
         self._give(self.folder)
         self.data = self.folder / "data"
         self.password = secrets.token_hex(12)
-        self.port = free_port()
+        self.claimed = Port()
+        self.port = self.claimed.number
         self.process = None
         self.standbys = []
         self._names = itertools.count(1)
@@ -144,7 +151,7 @@ class Server:
             self.wait_ready()
         return self
 
-    def wait_ready(self, timeout_s=60):
+    def wait_ready(self):
         def ready():
             if self.process.poll() is not None:
                 raise RuntimeError(f"PostgreSQL ended: {self.log()[-2000:]}")
@@ -153,7 +160,7 @@ class Server:
             except OSError:
                 return False
             return len(lines) >= 8 and lines[0].strip() == str(self.process.pid) and lines[7].strip() in ("ready", "standby")
-        wait_for(ready, "PostgreSQL does not get ready", timeout_s)
+        wait_until(ready, "PostgreSQL does not get ready")
         return self
 
     def stop(self, mode="fast"):
@@ -162,7 +169,7 @@ class Server:
             return
         self.process.send_signal({"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}[mode])
         try:
-            self.process.wait(60)
+            self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.crash()
         self.process = None
@@ -180,7 +187,7 @@ class Server:
             except ProcessLookupError:
                 pass
         self.process.wait()
-        wait_for(lambda: not any(os.path.exists(f"/proc/{c}") for c in children), "the server's children do not end")
+        wait_until(lambda: not any(os.path.exists(f"/proc/{c}") for c in children), "the server's children do not end")
         self.process = None
 
     def restart(self, mode="fast", **params):

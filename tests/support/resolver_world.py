@@ -17,22 +17,12 @@ import subprocess
 import time
 import uuid
 
+from waiting import PATIENCE_S, wait_until
+
 SET, CLEAR, ADD, CLEAR_RANGE, MAX, STAMPED_KEY, STAMPED_VALUE = 0, 1, 2, 3, 12, 14, 15
 SEQUENCED_KEY, SEQUENCED_VALUE = 128, 129
 VALUE, PRESENT, ABSENT, EMPTY = 1, 2, 3, 4
 COMMITTED, TOO_OLD, FUTURE, CONFLICT, CANCELLED = 0, 1007, 1009, 1020, 1025
-
-
-def wait_until(condition, what, timeout_s=10, step_s=0.005):
-    """The condition's value once it is true."""
-    end = time.monotonic() + timeout_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise TimeoutError(what() if callable(what) else what)
-        time.sleep(step_s)
 
 
 # ---- the wire format (proto/verdict.proto) ----
@@ -194,7 +184,7 @@ class Client:
                 known = self.verdicts.setdefault(int(sequence), verdict)
                 assert known == verdict, f"two verdicts for {sequence}: {known}, {verdict}"
 
-    def wait(self, *sequences, timeout_s=10):
+    def wait(self, *sequences, timeout_s=PATIENCE_S):
         """The verdicts of these requests, as replies bring them."""
         end = time.monotonic() + timeout_s
         while not all(s in self.verdicts for s in sequences):
@@ -204,7 +194,7 @@ class Client:
             self.hear()
         return [self.verdicts[s] for s in sequences]
 
-    def commit(self, mutations=(), reads=(), writes=(), at=None, timeout_s=10, extra=b""):
+    def commit(self, mutations=(), reads=(), writes=(), at=None, timeout_s=PATIENCE_S, extra=b""):
         return self.wait(self.submit(mutations, reads, writes, at, extra=extra), timeout_s=timeout_s)[0]
 
     def look(self, *sequences):
@@ -213,7 +203,7 @@ class Client:
                                     (self.id, self.generation, list(sequences))).fetchall()
         return {row[0]: row for row in rows}
 
-    def settle(self, sequence, payload, timeout_s=20):
+    def settle(self, sequence, payload, timeout_s=PATIENCE_S):
         """What a follower does about a request in doubt: looks, sends again, looks; its (code, version, place)."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
@@ -249,7 +239,7 @@ class Node:
         self.log_path = pathlib.Path(folder) / f"{name}.log"
         self.fault_path = pathlib.Path(folder) / f"{name}.faults"
         self.command = [program, "--dsn", dsn, "--node", name]
-        for key, value in {"lease-ttl": "2s", "look-interval": "50ms", **(settings or {})}.items():
+        for key, value in {"lease-ttl": "10s", "look-interval": "50ms", **(settings or {})}.items():
             self.command += [f"--{key}", str(value)]
         self.environment = {**os.environ, "VERDICT_FAULT_LOG": str(self.fault_path)} if faults else dict(os.environ)
         if faults:
@@ -268,7 +258,7 @@ class Node:
     def says(self, sentence):
         return sentence in self.log()
 
-    def wait_says(self, sentence, timeout_s=10):
+    def wait_says(self, sentence, timeout_s=PATIENCE_S):
         wait_until(lambda: self.says(sentence), lambda: f"{self.name} does not say: {sentence}\n{self.log()[-3000:]}",
                    timeout_s)
 
@@ -285,7 +275,7 @@ class Node:
             self.process.kill()
             self.process.wait()
 
-    def stop(self, timeout_s=15):
+    def stop(self, timeout_s=PATIENCE_S):
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout_s)
 

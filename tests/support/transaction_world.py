@@ -3,7 +3,8 @@
 import queue
 import subprocess
 import threading
-import time
+
+from waiting import PATIENCE_S, wait_until  # noqa: F401 (for those who use this)
 
 ADD, AND, OR, XOR, APPEND, MAX, MIN = 2, 6, 7, 8, 9, 12, 13
 STAMPED_KEY, STAMPED_VALUE, BYTE_MIN, BYTE_MAX, COMPARE_AND_CLEAR = 14, 15, 16, 17, 20
@@ -31,13 +32,6 @@ class Failed(Exception):
         self.code, self.message = code, message
 
 
-def wait_until(condition, what, timeout_s=15):
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, f"not in {timeout_s} s: {what}"
-        time.sleep(0.01)
-
-
 class Worker:
     """One process with one open database."""
 
@@ -49,7 +43,7 @@ class Worker:
         self.next = {"transaction": 0, "future": 0, "iterator": 0}
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        self.opening = self.lines.get(timeout=30)
+        self.opening = self.lines.get(timeout=PATIENCE_S)
 
     def _read(self):
         for line in self.process.stdout:
@@ -69,12 +63,12 @@ class Worker:
         """Orders wait for the next question otherwise."""
         self.process.stdin.flush()
 
-    def ask(self, *words, timeout_s=30):
+    def ask(self, *words, timeout_s=PATIENCE_S):
         self.order(*words)
         self.flush()
         return self.answer(words[0], timeout_s)
 
-    def answer(self, word, timeout_s=30):
+    def answer(self, word, timeout_s=PATIENCE_S):
         line = self.lines.get(timeout=timeout_s)
         assert line is not None and line.split(" ")[0] == word, line
         return line[len(word) + 1:]
@@ -89,8 +83,8 @@ class Worker:
         if self.process.poll() is None:
             self.process.stdin.write("close\n")
             self.process.stdin.flush()
-            assert self.lines.get(timeout=20) == "closed"
-            self.process.wait(20)
+            assert self.lines.get(timeout=PATIENCE_S) == "closed"
+            self.process.wait(PATIENCE_S)
         self.reader.join(5)
         self.process.stdin.close()
         assert self.process.returncode == 0, self.process.returncode
@@ -106,13 +100,13 @@ class Future:
         self.worker = worker
         self.number = worker.number("future")
 
-    def wait(self, timeout_s=30):
+    def wait(self, timeout_s=PATIENCE_S):
         """What it holds: bytes or None, (rows, more), an int, True. Raises Failed. Once."""
         self.worker.order("wait", self.number)
         self.worker.flush()
         return self.take(timeout_s)
 
-    def take(self, timeout_s=30):
+    def take(self, timeout_s=PATIENCE_S):
         """The answer of a wait that was ordered before."""
         words = self.worker.answer("wait", timeout_s).split(" ")
         self.worker.numbers["future"].append(self.number)
@@ -126,7 +120,7 @@ class Future:
                 "version": lambda: int(rest[0]), "size": lambda: int(rest[0]),
                 "keys": lambda: [data(word) for word in rest], "done": lambda: True}[kind]()
 
-    def code(self, timeout_s=30):
+    def code(self, timeout_s=PATIENCE_S):
         try:
             self.wait(timeout_s)
             return 0

@@ -4,22 +4,6 @@
 
 #include <openssl/sha.h>
 
-static struct world world;
-
-static int begin(void **state)
-{
-	(void)state;
-	world_begin(&world);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	world_end(&world);
-	return 0;
-}
-
 static void add_payload(struct vd_batch *batch, uint64_t sequence, struct vd_bytes payload)
 {
 	struct vd_claim claim = world_claim_of(&world, 1, sequence, payload);
@@ -221,20 +205,18 @@ static void test_a_row_that_postgresql_refused_is_rejected_with_its_message(void
 	world_publish(&world, batch);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_a_digest_is_the_begin_of_the_payloads_sha256),
-		TEST(test_a_row_becomes_a_request),
-		TEST(test_poison_becomes_a_rejected_verdict_and_the_rest_goes_on),
-		TEST(test_the_65536th_request_stays_in_the_queue),
-		TEST(test_rows_under_way_are_known_by_their_arrival),
-		TEST(test_a_full_arena_leaves_rows_in_the_queue_but_never_the_first),
-		TEST(test_what_does_not_fit_while_resolving_is_cut_not_lost),
-		TEST(test_truncate_keeps_the_first),
-		TEST(test_a_row_that_postgresql_refused_is_rejected_with_its_message),
+		WORLD_TEST(test_a_digest_is_the_begin_of_the_payloads_sha256),
+		WORLD_TEST(test_a_row_becomes_a_request),
+		WORLD_TEST(test_poison_becomes_a_rejected_verdict_and_the_rest_goes_on),
+		WORLD_TEST(test_the_65536th_request_stays_in_the_queue),
+		WORLD_TEST(test_rows_under_way_are_known_by_their_arrival),
+		WORLD_TEST(test_a_full_arena_leaves_rows_in_the_queue_but_never_the_first),
+		WORLD_TEST(test_what_does_not_fit_while_resolving_is_cut_not_lost),
+		WORLD_TEST(test_truncate_keeps_the_first),
+		WORLD_TEST(test_a_row_that_postgresql_refused_is_rejected_with_its_message),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,22 +7,6 @@
 
 enum { DETAIL_BYTES = 16 };
 
-static struct world world;
-
-static int begin(void **state)
-{
-	(void)state;
-	world_begin(&world);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	world_end(&world);
-	return 0;
-}
-
 /* Reads the keys k000, k001, … one by one, at the version. */
 static struct vd_request reads_many(size_t count, uint64_t version, bool reports)
 {
@@ -164,17 +148,15 @@ static void test_observers_are_told_no_order_of_a_conflict(void **state)
 	assert_non_null(strstr((const char *)batch->lines[1].payload.data, " 000000000000ab01:2:1020:0"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_each_range_has_the_newest_version_that_it_lost_to),
-		TEST(test_who_does_not_ask_is_told_the_first),
-		TEST(test_no_more_than_the_bound_are_told),
-		TEST(test_they_are_stored_behind_each_other),
-		TEST(test_a_reply_counts_what_it_leaves_to_a_look),
-		TEST(test_observers_are_told_no_order_of_a_conflict),
+		WORLD_TEST(test_each_range_has_the_newest_version_that_it_lost_to),
+		WORLD_TEST(test_who_does_not_ask_is_told_the_first),
+		WORLD_TEST(test_no_more_than_the_bound_are_told),
+		WORLD_TEST(test_they_are_stored_behind_each_other),
+		WORLD_TEST(test_a_reply_counts_what_it_leaves_to_a_look),
+		WORLD_TEST(test_observers_are_told_no_order_of_a_conflict),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

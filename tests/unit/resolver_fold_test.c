@@ -2,22 +2,6 @@
 /* Base values and the write set (rule 5: what atomic ops need is read before, once a key). */
 #include "tests/unit/resolver_world.h"
 
-static struct world world;
-
-static int begin(void **state)
-{
-	(void)state;
-	world_begin(&world);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	world_end(&world);
-	return 0;
-}
-
 static void add_op(struct vd_batch *batch, unsigned client, uint64_t sequence, uint32_t op, const char *key,
 	const char *value)
 {
@@ -199,18 +183,16 @@ static void test_base_values_that_do_not_fit_cut_the_batch(void **state)
 	world_publish(&world, batch);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_a_hot_key_is_asked_for_once),
-		TEST(test_what_no_row_was_brought_for_is_absent),
-		TEST(test_the_batch_before_answers_what_it_changes),
-		TEST(test_if_the_batch_before_fails_the_base_is_read_anew),
-		TEST(test_losers_leave_no_trace_in_the_write_set),
-		TEST(test_a_batch_without_winners_writes_nothing),
-		TEST(test_base_values_that_do_not_fit_cut_the_batch),
+		WORLD_TEST(test_a_hot_key_is_asked_for_once),
+		WORLD_TEST(test_what_no_row_was_brought_for_is_absent),
+		WORLD_TEST(test_the_batch_before_answers_what_it_changes),
+		WORLD_TEST(test_if_the_batch_before_fails_the_base_is_read_anew),
+		WORLD_TEST(test_losers_leave_no_trace_in_the_write_set),
+		WORLD_TEST(test_a_batch_without_winners_writes_nothing),
+		WORLD_TEST(test_base_values_that_do_not_fit_cut_the_batch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

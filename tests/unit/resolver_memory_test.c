@@ -2,22 +2,6 @@
 /* Batches under way, terms, and how a lost commit is settled (rules 2, 6, 7, 8). */
 #include "tests/unit/resolver_world.h"
 
-static struct world world;
-
-static int begin(void **state)
-{
-	(void)state;
-	world_begin(&world);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	world_end(&world);
-	return 0;
-}
-
 static struct vd_batch *resolved(unsigned client, uint64_t sequence, struct vd_request request)
 {
 	struct vd_batch *batch = vd_memory_open(world.memory);
@@ -292,25 +276,23 @@ static void test_idle_clients_are_forgotten(void **state)
 	vd_memory_close(world.memory, batch);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_at_most_two_batches_are_under_way),
-		TEST(test_a_batch_sees_what_the_one_in_flight_wrote),
-		TEST(test_a_discarded_batch_leaves_no_trace),
-		TEST(test_a_discard_takes_the_later_batch_with_it),
-		TEST(test_the_later_batch_alone_can_be_discarded),
-		TEST(test_a_base_value_that_comes_after_a_discard_is_passed_over),
-		TEST(test_misuse_is_death),
-		TEST(test_a_lost_commit_is_settled_by_the_watermark),
-		TEST(test_an_earlier_try_that_landed_after_all_is_unexpected),
-		TEST(test_after_a_reload_nothing_is_remembered_and_the_floor_is_its_version),
-		TEST(test_a_new_term_begins_anew),
-		TEST(test_a_term_may_begin_below_the_last_one),
-		TEST(test_the_window_is_bounded_by_raising_the_floor),
-		TEST(test_idle_clients_are_forgotten),
+		WORLD_TEST(test_at_most_two_batches_are_under_way),
+		WORLD_TEST(test_a_batch_sees_what_the_one_in_flight_wrote),
+		WORLD_TEST(test_a_discarded_batch_leaves_no_trace),
+		WORLD_TEST(test_a_discard_takes_the_later_batch_with_it),
+		WORLD_TEST(test_the_later_batch_alone_can_be_discarded),
+		WORLD_TEST(test_a_base_value_that_comes_after_a_discard_is_passed_over),
+		WORLD_TEST(test_misuse_is_death),
+		WORLD_TEST(test_a_lost_commit_is_settled_by_the_watermark),
+		WORLD_TEST(test_an_earlier_try_that_landed_after_all_is_unexpected),
+		WORLD_TEST(test_after_a_reload_nothing_is_remembered_and_the_floor_is_its_version),
+		WORLD_TEST(test_a_new_term_begins_anew),
+		WORLD_TEST(test_a_term_may_begin_below_the_last_one),
+		WORLD_TEST(test_the_window_is_bounded_by_raising_the_floor),
+		WORLD_TEST(test_idle_clients_are_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

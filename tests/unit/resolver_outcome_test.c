@@ -4,22 +4,6 @@
 #include "resolver/outcome.h"
 #include "tests/unit/resolver_world.h"
 
-static struct world world;
-
-static int begin(void **state)
-{
-	(void)state;
-	world_begin(&world);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	world_end(&world);
-	return 0;
-}
-
 /* Client 2: numbers 7 (committed), 5 (conflict), 5 again (a copy), 9 (rejected); client 1: number 1. */
 static struct vd_batch *mixed_batch(void)
 {
@@ -187,18 +171,16 @@ static void test_a_low_water_is_never_above_what_the_batch_decides(void **state)
 	world_publish(&world, batch);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_a_client_has_one_row_a_batch),
-		TEST(test_the_fence_checks_what_is_decided_anew),
-		TEST(test_all_queue_rows_are_deleted),
-		TEST(test_what_is_written_is_what_is_loaded),
-		TEST(test_acknowledgements_are_written_after_a_while),
-		TEST(test_an_acknowledgement_of_a_failed_batch_is_written_again),
-		TEST(test_a_low_water_is_never_above_what_the_batch_decides),
+		WORLD_TEST(test_a_client_has_one_row_a_batch),
+		WORLD_TEST(test_the_fence_checks_what_is_decided_anew),
+		WORLD_TEST(test_all_queue_rows_are_deleted),
+		WORLD_TEST(test_what_is_written_is_what_is_loaded),
+		WORLD_TEST(test_acknowledgements_are_written_after_a_while),
+		WORLD_TEST(test_an_acknowledgement_of_a_failed_batch_is_written_again),
+		WORLD_TEST(test_a_low_water_is_never_above_what_the_batch_decides),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

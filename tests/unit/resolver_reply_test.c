@@ -3,22 +3,6 @@
 #include "resolver/reply.h"
 #include "tests/unit/resolver_world.h"
 
-static struct world world;
-
-static int begin(void **state)
-{
-	(void)state;
-	world_begin(&world);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	world_end(&world);
-	return 0;
-}
-
 static void assert_payload(const struct vd_reply *reply, uint64_t number, const char *format, ...)
 {
 	char text[8000];
@@ -194,18 +178,16 @@ static void test_a_long_list_is_cut_and_says_so(void **state)
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_a_clients_replies_go_together),
-		TEST(test_a_repeated_verdict_goes_under_its_own_version),
-		TEST(test_the_token_is_that_of_the_copy),
-		TEST(test_payloads_stay_under_their_limit_and_say_all),
-		TEST(test_observers_get_a_line_a_batch),
-		TEST(test_observers_get_verdicts_if_they_ask),
-		TEST(test_a_long_list_is_cut_and_says_so),
+		WORLD_TEST(test_a_clients_replies_go_together),
+		WORLD_TEST(test_a_repeated_verdict_goes_under_its_own_version),
+		WORLD_TEST(test_the_token_is_that_of_the_copy),
+		WORLD_TEST(test_payloads_stay_under_their_limit_and_say_all),
+		WORLD_TEST(test_observers_get_a_line_a_batch),
+		WORLD_TEST(test_observers_get_verdicts_if_they_ask),
+		WORLD_TEST(test_a_long_list_is_cut_and_says_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,22 +4,6 @@
 
 #include <stdlib.h>
 
-static struct world world;
-
-static int begin(void **state)
-{
-	(void)state;
-	world_begin(&world);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	world_end(&world);
-	return 0;
-}
-
 static struct vd_request of_term(struct vd_request request, const uint8_t term[VD_TERM_BYTES])
 {
 	memcpy(request.read_term, term, VD_TERM_BYTES);
@@ -600,46 +584,44 @@ static void test_numbers_too_far_apart_for_one_row_take_turns(void **state)
 	world_publish(&world, batch);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_a_read_loses_to_a_later_write),
-		TEST(test_a_read_at_the_writes_own_version_wins),
-		TEST(test_a_conflict_names_the_range_that_lost),
-		TEST(test_a_read_loses_to_an_earlier_winner_of_its_batch),
-		TEST(test_a_request_does_not_lose_to_itself),
-		TEST(test_writes_do_not_conflict_with_writes),
-		TEST(test_a_reader_does_not_make_a_writer_fail),
-		TEST(test_extra_write_ranges_count_and_left_out_ones_do_not),
-		TEST(test_below_the_floor_is_too_old),
-		TEST(test_without_reads_nothing_is_too_old_but_for_a_jump),
-		TEST(test_above_the_newest_is_future),
-		TEST(test_the_newest_includes_the_batch_in_flight),
-		TEST(test_the_preceding_term_counts_at_the_takeovers_version_only),
-		TEST(test_any_other_term_is_too_old_though_its_version_fits),
-		TEST(test_after_the_floor_has_risen_the_preceding_term_is_too_old),
-		TEST(test_the_floor_is_what_was_newest_five_seconds_ago),
-		TEST(test_orders_count_winners_only),
-		TEST(test_a_stamped_key_is_written_and_remembered_under_its_final_name),
-		TEST(test_a_stamped_key_that_lost_is_nowhere),
-		TEST(test_a_stamped_value_has_version_and_order),
-		TEST(test_a_copy_is_answered_with_the_verdict_of_then),
-		TEST(test_two_copies_in_one_batch_are_applied_once),
-		TEST(test_two_copies_in_adjacent_batches_are_applied_once),
-		TEST(test_the_same_identity_with_other_content_is_denied),
-		TEST(test_a_copy_of_a_rejected_one_is_answered_first),
-		TEST(test_a_copy_is_answered_though_it_is_too_old_by_now),
-		TEST(test_the_unregistered_are_dropped_silently),
-		TEST(test_the_unregistered_have_no_generation),
-		TEST(test_another_generation_is_dropped_silently),
-		TEST(test_at_or_below_the_low_water_is_dropped_silently),
-		TEST(test_an_acknowledgement_with_another_generation_is_not_believed),
-		TEST(test_a_cancelled_request_is_not_applied),
-		TEST(test_a_client_at_its_limit_waits_and_others_do_not),
-		TEST(test_an_acknowledgement_counts_before_its_own_request_waits),
-		TEST(test_numbers_too_far_apart_for_one_row_take_turns),
+		WORLD_TEST(test_a_read_loses_to_a_later_write),
+		WORLD_TEST(test_a_read_at_the_writes_own_version_wins),
+		WORLD_TEST(test_a_conflict_names_the_range_that_lost),
+		WORLD_TEST(test_a_read_loses_to_an_earlier_winner_of_its_batch),
+		WORLD_TEST(test_a_request_does_not_lose_to_itself),
+		WORLD_TEST(test_writes_do_not_conflict_with_writes),
+		WORLD_TEST(test_a_reader_does_not_make_a_writer_fail),
+		WORLD_TEST(test_extra_write_ranges_count_and_left_out_ones_do_not),
+		WORLD_TEST(test_below_the_floor_is_too_old),
+		WORLD_TEST(test_without_reads_nothing_is_too_old_but_for_a_jump),
+		WORLD_TEST(test_above_the_newest_is_future),
+		WORLD_TEST(test_the_newest_includes_the_batch_in_flight),
+		WORLD_TEST(test_the_preceding_term_counts_at_the_takeovers_version_only),
+		WORLD_TEST(test_any_other_term_is_too_old_though_its_version_fits),
+		WORLD_TEST(test_after_the_floor_has_risen_the_preceding_term_is_too_old),
+		WORLD_TEST(test_the_floor_is_what_was_newest_five_seconds_ago),
+		WORLD_TEST(test_orders_count_winners_only),
+		WORLD_TEST(test_a_stamped_key_is_written_and_remembered_under_its_final_name),
+		WORLD_TEST(test_a_stamped_key_that_lost_is_nowhere),
+		WORLD_TEST(test_a_stamped_value_has_version_and_order),
+		WORLD_TEST(test_a_copy_is_answered_with_the_verdict_of_then),
+		WORLD_TEST(test_two_copies_in_one_batch_are_applied_once),
+		WORLD_TEST(test_two_copies_in_adjacent_batches_are_applied_once),
+		WORLD_TEST(test_the_same_identity_with_other_content_is_denied),
+		WORLD_TEST(test_a_copy_of_a_rejected_one_is_answered_first),
+		WORLD_TEST(test_a_copy_is_answered_though_it_is_too_old_by_now),
+		WORLD_TEST(test_the_unregistered_are_dropped_silently),
+		WORLD_TEST(test_the_unregistered_have_no_generation),
+		WORLD_TEST(test_another_generation_is_dropped_silently),
+		WORLD_TEST(test_at_or_below_the_low_water_is_dropped_silently),
+		WORLD_TEST(test_an_acknowledgement_with_another_generation_is_not_believed),
+		WORLD_TEST(test_a_cancelled_request_is_not_applied),
+		WORLD_TEST(test_a_client_at_its_limit_waits_and_others_do_not),
+		WORLD_TEST(test_an_acknowledgement_counts_before_its_own_request_waits),
+		WORLD_TEST(test_numbers_too_far_apart_for_one_row_take_turns),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,22 +4,6 @@
 #include "common/kv/sequence.h"
 #include "tests/unit/resolver_world.h"
 
-static struct world world;
-
-static int begin(void **state)
-{
-	(void)state;
-	world_begin(&world);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	world_end(&world);
-	return 0;
-}
-
 /* ---- Requests ---- */
 
 #define C1 "\xff/counter/1"
@@ -346,18 +330,16 @@ static void test_what_does_not_fit_is_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_numbers_follow_each_other, begin, end),
-		cmocka_unit_test_setup_teardown(test_a_conflict_leaves_no_gap, begin, end),
-		cmocka_unit_test_setup_teardown(test_the_batch_before_counts, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_if_the_batch_before_fails_its_numbers_are_given_again, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_readers_of_key_and_counter_conflict_and_appenders_do_not, begin, end),
-		cmocka_unit_test_setup_teardown(test_a_counter_that_holds_no_number, begin, end),
-		cmocka_unit_test_setup_teardown(test_a_sequenced_value_gets_the_last_number, begin, end),
-		cmocka_unit_test_setup_teardown(test_key_and_stamp_in_one, begin, end),
-		cmocka_unit_test_setup_teardown(test_a_later_clear_takes_the_key_and_not_the_number, begin, end),
-		cmocka_unit_test_setup_teardown(test_what_does_not_fit_is_cut, begin, end),
+		WORLD_TEST(test_numbers_follow_each_other),
+		WORLD_TEST(test_a_conflict_leaves_no_gap),
+		WORLD_TEST(test_the_batch_before_counts),
+		WORLD_TEST(test_if_the_batch_before_fails_its_numbers_are_given_again),
+		WORLD_TEST(test_readers_of_key_and_counter_conflict_and_appenders_do_not),
+		WORLD_TEST(test_a_counter_that_holds_no_number),
+		WORLD_TEST(test_a_sequenced_value_gets_the_last_number),
+		WORLD_TEST(test_key_and_stamp_in_one),
+		WORLD_TEST(test_a_later_clear_takes_the_key_and_not_the_number),
+		WORLD_TEST(test_what_does_not_fit_is_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

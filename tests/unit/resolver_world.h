@@ -176,4 +176,24 @@ static inline void world_assert_bytes(struct vd_bytes bytes, const char *text)
 	assert_memory_equal(bytes.data, text, bytes.size);
 }
 
+/* ---- The world of the test in hand (below all that has a parameter of that name) ---- */
+
+static struct world world;
+
+static inline int world_set_up(void **state)
+{
+	(void)state;
+	world_begin(&world);
+	return 0;
+}
+
+static inline int world_tear_down(void **state)
+{
+	(void)state;
+	world_end(&world);
+	return 0;
+}
+
+#define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
+
 #endif

@@ -499,7 +499,7 @@ def test_who_waits_for_a_standby_is_not_given_up(servers, migrate, program):
     first = waiting()
     assert [name for name, _ in first] == [DESK, INBOX]
     questions = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%state_change%%' AND pid <> pg_backend_pid()"
-    wait_until(lambda: database.execute(questions) == [(2,)], "each was asked about", 40)
+    wait_until(lambda: database.execute(questions) == [(2,)], "each was asked about")
     time.sleep(1.5)  # and asked about again
     assert waiting() == first and looks.told == {}
     server.execute("ALTER SYSTEM RESET synchronous_standby_names")

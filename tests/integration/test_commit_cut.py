@@ -138,7 +138,7 @@ def test_a_registration_that_is_swallowed(database, program):
     worker = Driver(program, proxy.dsn(database), connect_timeout=60000)
     worker.order("submit 1 00")
     try:
-        worker.answer("ready", 45)
+        worker.answer("ready")
         assert proxy.cuts == 1
         leader = Leader(database)
         leader.decide(leader.wait_queue(1).values())

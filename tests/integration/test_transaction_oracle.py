@@ -13,7 +13,8 @@ import pytest
 
 from transaction_oracle import LAST, Oracle
 from transaction_world import (ADD, AND, APPEND, BYTE_MAX, BYTE_MIN, COMPARE_AND_CLEAR, EXACT, ITERATOR, LARGE, MAX, MEDIUM, MIN,
-                               OR, SERIAL, SMALL, WANT_ALL, XOR, Request, Worker, wait_until)
+                               OR, SERIAL, SMALL, WANT_ALL, XOR, Request, Worker)
+from waiting import wait_until
 
 CASES = int(os.environ.get("VERDICT_CASES", "3000"))
 SEED = int(os.environ.get("VERDICT_SEED", random.randrange(1 << 31)))

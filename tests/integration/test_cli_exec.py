@@ -157,17 +157,13 @@ def test_who_asks_again_is_heard_at_once(program, database):
     process = subprocess.Popen([program("cli/verdict"), "exec", "set a 1"], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True, env=environment(VERDICT_DSN=database.dsn()))
     with database.connect(autocommit=False) as connection:
-        while database.execute("SELECT count(*) FROM commit_requests") == [(0,)]:
-            assert process.poll() is None
-            time.sleep(0.02)
+        wait_until(lambda: database.execute("SELECT count(*) FROM commit_requests") == [(1,)], "a request")
         connection.execute("SELECT * FROM verdict.watermark FOR UPDATE")
         process.send_signal(signal.SIGINT)
-        while database.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == [(0,)]:
-            assert process.poll() is None
-            time.sleep(0.02)
-        time.sleep(0.3)  # what comes at once behind the first is the same Ctrl-C
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        wait_until(lambda: database.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"), "it gives up")
+        # what comes at once behind the first is the same Ctrl-C
+        wait_until(lambda: process.poll() is not None or process.send_signal(signal.SIGINT), "it does not hear", step_s=0.4)
+        out, err = rest_of(process)
     assert process.returncode == 130 and out == "" and "may or may not have been committed" in err, (out, err)
 
 

@@ -173,10 +173,9 @@ def test_ctrl_c_before_it_begins_and_twice(program, database):
     wait_until(lambda: database.execute("SELECT count(*) FROM commit_requests") == [(1,)], "a request")
     with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
         worker = int(children.read().split()[0])
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.3)  # what comes at once behind the first is the same Ctrl-C
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=PATIENCE_S)
+    # what comes at once behind the first is the same Ctrl-C
+    wait_until(lambda: process.poll() is not None or process.send_signal(signal.SIGINT), "it does not hear", step_s=0.4)
+    out, err = rest_of(process)
     assert process.returncode == 130 and out == "" and "may or may not have been committed" in err, (out, err)
     wait_until(lambda: not lives(worker), "the worker ends with it")
 

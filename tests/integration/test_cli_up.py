@@ -297,7 +297,7 @@ def test_numbers_of_the_dead_are_nobodys(verdict, postgres, folder):
         (home / "data" / "postmaster.pid").write_text(other)
         verdict("up", "--dir", home).wrong(f"in use by process {holder.pid}$")
         verdict("down", "--dir", home).good()
-        assert holder.wait(20) == -signal.SIGTERM
+        assert holder.wait(PATIENCE_S) == -signal.SIGTERM
         verdict("down", "--dir", home).good()
         assert stranger.poll() is None and lives(int(other.split()[0]))
     finally:

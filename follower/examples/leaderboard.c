@@ -114,7 +114,9 @@ static int walk(struct vd_transaction *transaction, const struct vd_selector *be
 		*rows_seen += (int64_t)count;
 		for (size_t i = 0; code == 0 && print && i < count; i++) {
 			const char *key = (const char *)rows[i].key + strlen("board/");
-			printf("%" PRId64 " %.*s\n", (int64_t)strtoll(key, NULL, 10),
+			char points[DIGITS + 1] = { 0 };
+			memcpy(points, key, DIGITS);
+			printf("%" PRId64 " %.*s\n", (int64_t)strtoll(points, NULL, 10),
 				(int)(rows[i].key_size - strlen("board/") - DIGITS - 1), key + DIGITS + 1);
 		}
 		vd_future_free(future);

@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 
 import psycopg
 import pytest
@@ -26,14 +25,13 @@ def leader_of(verdict, dsn):
     return done.json_lines[0]["leader"] if done.code == 0 else None
 
 
-def test_from_nothing_to_serving_and_back(up, verdict):
-    before = set(pathlib.Path(tempfile.gettempdir()).glob("verdict-*"))
-    cluster = up()
+def test_from_nothing_to_serving_and_back(up, verdict, folder):
+    cluster = up(TMPDIR=str(folder))
     assert cluster.dsn.startswith("postgresql://app:") and "@127.0.0.1:" in cluster.dsn
     status = verdict("status", "--json", dsn=cluster.dsn).good().json_lines[0]
     assert status["serves"] and status["leader"].startswith("resolver-")
     wait_until(lambda: len(verdict("status", "--json", dsn=cluster.dsn).json_lines[0]["nodes"]) == 3, "three nodes")
-    home, = set(pathlib.Path(tempfile.gettempdir()).glob("verdict-*")) - before
+    home, = folder.glob("verdict-*")
     processes = members(home)
     assert sorted(processes) == ["postgres", "resolver-1", "resolver-2", "resolver-3"]
     assert cluster.stop(signal.SIGINT) == 130
@@ -212,18 +210,16 @@ def test_ctrl_c_while_it_starts(program, folder):
     assert members(folder / "home") == {}
 
 
-def temporary_folders():
-    return set(pathlib.Path(tempfile.gettempdir()).glob("verdict-*"))
-
-
 def test_a_folder_of_any_name(up, verdict, folder):
     """What divides a list for PostgreSQL or libpq, what a shell takes apart, and more than a socket's path may have."""
-    before = temporary_folders()
+    sockets = []
     for name in ('a, "b" \'c\' $d\\', "long" * 30):
         cluster = up("--dir", folder / name, "--nodes", 1)
+        port = cluster.dsn.rsplit(":", 1)[1].split("/")[0]
+        sockets += pathlib.Path("/tmp").glob(f"verdict-*/.s.PGSQL.{port}")
         verdict("exec", "set a 1", dsn=cluster.dsn).good()
         assert cluster.stop() == 130
-    assert temporary_folders() == before
+    assert sockets and not any(path.parent.exists() for path in sockets)
 
 
 def test_names_that_postgresql_does_not_take(verdict, folder):
@@ -255,10 +251,9 @@ def test_a_folder_that_is_removed_beneath_it(up, folder):
     assert not any(lives(pid) for pid in processes.values()) and not home.exists()
 
 
-def test_down_of_a_temporary_one(up, verdict):
-    before = temporary_folders()
-    cluster = up("--nodes", 1)
-    home, = temporary_folders() - before
+def test_down_of_a_temporary_one(up, verdict, folder):
+    cluster = up("--nodes", 1, TMPDIR=str(folder))
+    home, = folder.glob("verdict-*")
     verdict("down", "--dir", home).good()
     assert cluster.process.wait(PATIENCE_S) == 0 and not home.exists()
 

@@ -101,7 +101,7 @@ def test_who_sleeps_on_the_watermark_is_ended(world):
     with pytest.raises(psycopg.OperationalError):
         idle.execute("SELECT 1")
     assert good.get(b"n") == le(2)
-    assert leader.log().count("a session held a lock that every batch needs, it is ended") >= 2
+    rw.wait_until(lambda: leader.log().count("a session held a lock that every batch needs, it is ended") >= 2, leader.log)
     assert leader.log().count("took office") == 1
 
 

@@ -61,8 +61,8 @@ static bool has_its_share(const struct vd_batch *batch, const struct vd_owner *o
 	return share == 0;
 }
 
-void vd_crowd_note(struct vd_crowd *crowd, const struct vd_batch *batch, const struct vd_crowd_seen *seen,
-	int64_t requests, int64_t now_ms)
+void vd_crowd_note(
+	struct vd_crowd *crowd, const struct vd_batch *batch, const struct vd_crowd_seen *seen, int64_t now_ms)
 {
 	if (!seen->is_full) {
 		crowd->count = 0;
@@ -79,6 +79,6 @@ void vd_crowd_note(struct vd_crowd *crowd, const struct vd_batch *batch, const s
 		vd_trail_claimed(&crowd->trail, crowd->reached, now_ms);
 	}
 	for (uint32_t i = 0; i < batch->owner_count; i++)
-		if (has_its_share(batch, &batch->owners[i], share_of(requests)))
+		if (has_its_share(batch, &batch->owners[i], share_of(batch->count)))
 			add(crowd, &batch->owners[i].client->id, now_ms);
 }

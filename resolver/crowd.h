@@ -2,10 +2,10 @@
 /* crowd.h: clients that crowd the queue, and the lane past their requests.
  *
  * Requests are claimed in order of arrival; so one client that has queued fifty thousand would keep all others waiting. A
- * client that takes an eighth of a full batch crowds, for a second from then on. While anybody does, half of each
- * batch is kept for the others: a scout goes ahead through the queue, a bounded number of rows with each claim, and
- * what it finds of those who do not crowd is claimed at once. The rest of the batch is in order of arrival, as ever; so a
- * crowding client that is alone has the whole of it, and nobody's request waits for more than those before it.
+ * client that has an eighth of the requests of a full batch (full in number or in bytes) crowds, for a second from then
+ * on. While anybody does, half of each batch is kept for the others: a scout goes ahead through the queue, a bounded
+ * number of rows with each claim, and what it finds of those who do not crowd is claimed at once. The rest of the batch is
+ * in order of arrival, as ever; so a crowding client that is alone has the whole of it.
  *
  * Pure; the caller says what time it is. One thread.
  */
@@ -48,7 +48,7 @@ struct vd_crowd_seen {
 struct vd_lane vd_crowd_lane(struct vd_crowd *crowd, int64_t requests, int64_t now_ms);
 
 /* After a claim that brought something; the batch is bound to its clients. */
-void vd_crowd_note(struct vd_crowd *crowd, const struct vd_batch *batch, const struct vd_crowd_seen *seen,
-	int64_t requests, int64_t now_ms);
+void vd_crowd_note(
+	struct vd_crowd *crowd, const struct vd_batch *batch, const struct vd_crowd_seen *seen, int64_t now_ms);
 
 #endif

@@ -77,7 +77,7 @@ static void note_crowd(struct vd_turn *turn)
 		.newest = question->newest,
 		.reached = question->reached,
 		.is_depth_used_up = question->depth > 0 && question->scouted == question->depth };
-	vd_crowd_note(&drain->crowd, turn->batch, &seen, drain->limit, vd_clock_ms());
+	vd_crowd_note(&drain->crowd, turn->batch, &seen, vd_clock_ms());
 }
 
 /* What the claim brought, and then what is not known of its clients. */

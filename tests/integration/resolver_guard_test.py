@@ -311,12 +311,12 @@ def test_the_leader_loads_no_more_than_it_needs(world):
 
 # ---- the queue ----
 
-def flood(world, client, count):
+def flood(client, count, value=b""):
     """That many requests of a client wait in the queue."""
     client.session.execute(
         "INSERT INTO commit_requests (client, sequence, generation, acknowledged, token, payload)"
         " SELECT %s, i, %s, 0, 1, %s FROM generate_series(1::bigint, %s) i",
-        (client.id, client.generation, client.request([(ADD, b"flood", le(1))]), count))
+        (client.id, client.generation, client.request([(ADD, b"flood", le(1)), (SET, b"large", value)]), count))
 
 
 def batches_between(world, begin, end):
@@ -329,7 +329,7 @@ def test_a_flood_of_one_client_keeps_nobody_waiting(world):
     and again. The flood is decided in its order, and where nobody else waits it has whole batches."""
     world.lead("before").stop()  # so that versions are those of this server
     flooder, modest = world.client(), world.client()
-    flood(world, flooder, 50000)
+    flood(flooder, 50000)
     payloads = [modest.request([(ADD, b"n", le(1))]) for _ in range(20)]
     sequences = modest.submit_payloads(payloads, ring=False)
     world.lead("a", {"client-limit": 100000})
@@ -346,6 +346,19 @@ def test_a_flood_of_one_client_keeps_nobody_waiting(world):
     ranges = world.database.execute("SELECT first, last FROM outcomes WHERE client = %s ORDER BY version", (flooder.id,))
     assert [first for first, _ in ranges] == [1] + [last + 1 for _, last in ranges[:-1]]
     assert len(ranges) <= 40  # 25 are needed; half of one is for others, who have 23 requests
+
+
+def test_a_flood_of_large_requests_keeps_nobody_waiting(world):
+    """Few of them fill a batch."""
+    world.lead("before").stop()
+    flooder, modest = world.client(), world.client()
+    flood(flooder, 600, b"v" * 20000)
+    sequence = modest.submit([(ADD, b"n", le(1))], ring=False)
+    world.lead("a", {"batch-bytes": "64kB"})
+    verdict = modest.wait(sequence, timeout_s=60)[0]
+    assert verdict.code == 0 and batches_between(world, 0, verdict.version) <= 10
+    rw.wait_until(lambda: modest.get(b"flood") == le(600), "the flood does not end", 120, 0.1)
+    assert batches_between(world, 0, 2 ** 62) > 100
 
 
 # ---- garbage ----

@@ -15,23 +15,26 @@ static int setup(void **state)
 	return 0;
 }
 
-/* A claim of that many requests of each of these clients, which are numbered from 0. */
-static void claimed(
-	const unsigned *counts, unsigned clients, const struct vd_crowd_seen *seen, int64_t now_ms)
+/* A claim of so many requests of the clients from `first` on, and as many of others, each just below a share, as make it
+ * `total`. */
+static void claimed(unsigned first, const unsigned *counts, unsigned clients, unsigned total,
+	const struct vd_crowd_seen *seen, int64_t now_ms)
 {
-	static struct vd_item items[(VD_CROWD_MOST + 2) * SHARE];
-	static struct vd_client known[VD_CROWD_MOST + 2];
-	static struct vd_owner owners[VD_CROWD_MOST + 2];
-	struct vd_batch batch = { .items = items, .owners = owners, .owner_count = clients };
-	for (unsigned c = 0; c < clients; c++) {
-		known[c] = (struct vd_client){ .id = { { (uint8_t)c } } };
+	static struct vd_item items[REQUESTS];
+	static struct vd_client known[REQUESTS];
+	static struct vd_owner owners[REQUESTS];
+	struct vd_batch batch = { .items = items, .owners = owners };
+	while (batch.count < total || batch.owner_count < clients) {
+		unsigned c = batch.owner_count++;
+		unsigned count = c < clients ? counts[c] : SHARE - 1;
+		known[c] = (struct vd_client){ .id = { { (uint8_t)(c < clients ? first + c : 200 + c) } } };
 		owners[c] = (struct vd_owner){ .client = &known[c], .first = UINT32_MAX };
-		for (unsigned i = 0; i < counts[c]; i++) {
+		for (unsigned i = 0; i < count && batch.count < total; i++) {
 			items[batch.count].next = owners[c].first;
 			owners[c].first = batch.count++;
 		}
 	}
-	vd_crowd_note(&crowd, &batch, seen, REQUESTS, now_ms);
+	vd_crowd_note(&crowd, &batch, seen, now_ms);
 }
 
 static void flood(int64_t newest, int64_t reached, bool is_depth_used_up, int64_t now_ms)
@@ -39,7 +42,7 @@ static void flood(int64_t newest, int64_t reached, bool is_depth_used_up, int64_
 	const struct vd_crowd_seen seen = {
 		.is_full = true, .newest = newest, .reached = reached, .is_depth_used_up = is_depth_used_up
 	};
-	claimed((const unsigned[]){ REQUESTS }, 1, &seen, now_ms);
+	claimed(0, (const unsigned[]){ REQUESTS }, 1, REQUESTS, &seen, now_ms);
 }
 
 static struct vd_lane lane_at(int64_t now_ms)
@@ -52,7 +55,7 @@ static void who_has_a_share_of_a_full_batch_crowds(void **state)
 	(void)state;
 	assert_int_equal(lane_at(0).crowd_count, 0);
 	const struct vd_crowd_seen seen = { .is_full = true, .newest = 100 };
-	claimed((const unsigned[]){ SHARE - 1, SHARE, 1 }, 3, &seen, 1000);
+	claimed(0, (const unsigned[]){ SHARE - 1, SHARE, 1 }, 3, REQUESTS, &seen, 1000);
 	struct vd_lane lane = lane_at(1000);
 	assert_int_equal(lane.crowd_count, 1);
 	assert_int_equal(lane.crowd[0].bytes[0], 1);
@@ -65,11 +68,11 @@ static void nobody_crowds_a_queue_that_was_emptied(void **state)
 {
 	(void)state;
 	const struct vd_crowd_seen all = { .newest = 200 };
-	claimed((const unsigned[]){ REQUESTS - 1 }, 1, &all, 1000);
+	claimed(0, (const unsigned[]){ REQUESTS - 1 }, 1, REQUESTS - 1, &all, 1000);
 	assert_int_equal(lane_at(1000).crowd_count, 0);
 	flood(100, 0, false, 1000);
 	assert_int_equal(lane_at(1000).crowd_count, 1);
-	claimed((const unsigned[]){ REQUESTS - 1 }, 1, &all, 1001);
+	claimed(0, (const unsigned[]){ REQUESTS - 1 }, 1, REQUESTS - 1, &all, 1001);
 	assert_int_equal(lane_at(1001).crowd_count, 0);
 }
 
@@ -77,8 +80,8 @@ static void who_has_stopped_does_not_crowd_for_long(void **state)
 {
 	(void)state;
 	const struct vd_crowd_seen seen = { .is_full = true, .newest = 100, .reached = 100 };
-	claimed((const unsigned[]){ SHARE, SHARE }, 2, &seen, 1000);
-	claimed((const unsigned[]){ SHARE, SHARE - 1 }, 2, &seen, 1900);
+	claimed(0, (const unsigned[]){ SHARE, SHARE }, 2, REQUESTS, &seen, 1000);
+	claimed(0, (const unsigned[]){ SHARE, SHARE - 1 }, 2, REQUESTS, &seen, 1900);
 	assert_int_equal(lane_at(2000).crowd_count, 2);
 	struct vd_lane lane = lane_at(2001);
 	assert_int_equal(lane.crowd_count, 1);
@@ -113,14 +116,23 @@ static void at_the_end_the_scout_looks_back_a_moment(void **state)
 	assert_int_equal(lane_at(1042).low, 650);
 }
 
+static void a_batch_that_is_full_in_bytes_has_shares_too(void **state)
+{
+	(void)state;
+	const struct vd_crowd_seen seen = { .is_full = true, .newest = 100 };
+	claimed(0, (const unsigned[]){ 15, 1 }, 2, 16, &seen, 1000);
+	assert_int_equal(lane_at(1000).crowd_count, 1);
+	assert_int_equal(lane_at(1000).crowd[0].bytes[0], 0);
+	claimed(7, (const unsigned[]){ 1 }, 1, 1, &seen, 1000); /* a single large one */
+	assert_int_equal(lane_at(1000).crowd_count, 2);
+}
+
 static void a_crowd_of_many_is_bounded(void **state)
 {
 	(void)state;
 	const struct vd_crowd_seen seen = { .is_full = true, .newest = 100 };
-	unsigned counts[VD_CROWD_MOST + 2];
 	for (unsigned i = 0; i < VD_CROWD_MOST + 2; i++)
-		counts[i] = SHARE;
-	claimed(counts, VD_CROWD_MOST + 2, &seen, 1000);
+		claimed(i, (const unsigned[]){ SHARE }, 1, REQUESTS, &seen, 1000);
 	assert_int_equal(lane_at(1000).crowd_count, VD_CROWD_MOST);
 }
 
@@ -134,6 +146,7 @@ int main(void)
 		TEST(who_has_stopped_does_not_crowd_for_long),
 		TEST(the_scout_goes_on_from_where_it_came_to),
 		TEST(at_the_end_the_scout_looks_back_a_moment),
+		TEST(a_batch_that_is_full_in_bytes_has_shares_too),
 		TEST(a_crowd_of_many_is_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

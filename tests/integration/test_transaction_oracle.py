@@ -165,7 +165,7 @@ def shown_problem(request, reads, writes):
         got, expected = (any(begin <= point < end for begin, end in ranges) for ranges in (writes, submitted))
         if got != expected:
             return f"write conflict at {point!r}: shown {writes}, submitted {submitted}"
-    return None
+    return unmerged(writes)
 
 
 def conflict_problem(request, oracle):
@@ -173,9 +173,12 @@ def conflict_problem(request, oracle):
         got = any(begin <= point < end for begin, end in request.reads)
         if got != oracle.conflicts_at(point):
             return f"conflict at {point!r}: got {got}; ranges {request.reads}"
-    for (_, end), (begin, _) in zip(request.reads, request.reads[1:]):
-        if end >= begin:
-            return f"ranges are not merged: {request.reads}"
+    return unmerged(request.reads)
+
+
+def unmerged(ranges):
+    if any(end >= begin for (_, end), (begin, _) in zip(ranges, ranges[1:])):
+        return f"ranges are not merged: {ranges}"
     return None
 
 

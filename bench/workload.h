@@ -47,7 +47,7 @@ struct vd_bench_workload {
 	void (*audit)(struct vd_bench_load *load);
 };
 
-extern const struct vd_bench_workload vd_bench_blind, vd_bench_reads, vd_bench_ranges, vd_bench_transfers;
+extern const struct vd_bench_workload vd_bench_blind, vd_bench_read, vd_bench_range, vd_bench_rmw;
 
 /* The operation has ended well, and did so many of what the workload counts. */
 void vd_bench_slot_done(struct vd_bench_slot *slot, uint64_t units);

@@ -37,10 +37,10 @@ static const struct vd_settings settings = {
 	.usage = "WORKLOAD [settings]",
 	.about = "Runs a workload against the store and measures it. Every run compares the store with what it "
 			 "was told.\n"
-			 "  blind      one-key commits without reads\n"
-			 "  reads      point reads, ten a transaction; counts reads\n"
-			 "  ranges     reads of 1,000 rows; counts rows, the latency is a read's\n"
-			 "  transfers  two reads and two writes a transaction, serializable",
+			 "  blind  one-key commits without reads\n"
+			 "  read   point reads, ten a transaction; counts reads\n"
+			 "  range  reads of 1,000 rows; counts rows, the latency is a read's\n"
+			 "  rmw    two reads and two writes a transaction, serializable",
 	.rows = rows,
 	.count = VD_COUNT(rows),
 	.takes_operands = true,
@@ -48,9 +48,9 @@ static const struct vd_settings settings = {
 
 static const struct vd_bench_workload *const workloads[] = {
 	&vd_bench_blind,
-	&vd_bench_reads,
-	&vd_bench_ranges,
-	&vd_bench_transfers,
+	&vd_bench_read,
+	&vd_bench_range,
+	&vd_bench_rmw,
 };
 
 static const struct vd_bench_workload *find_workload(const char *name)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* any.c: point reads by hand, what `verdict bench reads` is measured beside.
+/* any.c: point reads by hand, what `verdict bench read` is measured beside.
  *
  *   bench_any DSN --in-flight N --seconds S
  *

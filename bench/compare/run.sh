@@ -5,8 +5,8 @@
 #   bench/compare/run.sh [WORKLOAD...]
 #
 #   blind      one-key commits, beside the bare pipeline: the same statements, and nothing of what makes them right
-#   reads      point reads in one process, beside `= ANY` on one connection
-#   transfers  two reads and two writes, beside PostgreSQL's SERIALIZABLE, a connection for each in flight
+#   read       point reads in one process, beside `= ANY` on one connection
+#   rmw        two reads and two writes, beside PostgreSQL's SERIALIZABLE, a connection for each in flight
 #
 # Without a workload: all of them. VERDICT_BUILD names the release build (build/release).
 #
@@ -16,10 +16,10 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=${VERDICT_BUILD:-build/release}
 what=("$@")
-[ $# -gt 0 ] || what=(blind reads transfers)
+[ $# -gt 0 ] || what=(blind read rmw)
 for workload in "${what[@]}"; do
     case $workload in
-        blind | reads | transfers) ;;
+        blind | read | rmw) ;;
         *) sed -n '3,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 done
@@ -62,7 +62,7 @@ compare() {
 for workload in "${what[@]}"; do
     case $workload in
         blind) compare blind bare 4 256 throughput_per_s && compare blind bare 1 1 p50 ;;
-        reads) compare reads any 1 64 throughput_per_s && compare reads any 1 1 throughput_per_s ;;
-        transfers) compare transfers serializable 1 64 throughput_per_s ;;
+        read) compare read any 1 64 throughput_per_s && compare read any 1 1 throughput_per_s ;;
+        rmw) compare rmw serializable 1 64 throughput_per_s ;;
     esac
 done

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serializable.c: transfers by PostgreSQL alone, what `verdict bench transfers` is measured beside.
+/* serializable.c: transfers by PostgreSQL alone, what `verdict bench rmw` is measured beside.
  *
  *   bench_serializable DSN --in-flight N --seconds S
  *

@@ -36,11 +36,11 @@ def test_more_processes_than_keys(verdict, cluster):
 
 def test_money_from_nowhere_is_noticed(program, verdict, cluster):
     """Somebody pays in while the transfers run: the sum is wrong, and the run says so."""
-    process = subprocess.Popen([program("cli/verdict"), "bench", "transfers", "--in-flight", "4", "--seconds", "3", "--keys", "50", "--json"],
+    process = subprocess.Popen([program("cli/verdict"), "bench", "rmw", "--in-flight", "4", "--seconds", "3", "--keys", "50", "--json"],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(VERDICT_DSN=cluster))
     paid = 0
     while process.poll() is None:
-        verdict("exec", "add bench/transfers/0000000007 5", dsn=cluster).good()
+        verdict("exec", "add bench/rmw/0000000007 5", dsn=cluster).good()
         paid += 1
     out, err = process.communicate()
     assert process.returncode == 1, err

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* transfers.c: two reads and two writes a transaction, serializable: money goes from one account to another.
+/* rmw.c: two reads and two writes a transaction, serializable: money goes from one account to another.
  *
  * No money may appear or vanish: at the end all accounts are added up.
  */
@@ -9,7 +9,7 @@
 
 enum { OPENING = 1000 };
 
-struct transfer_slot {
+struct rmw_slot {
 	struct vd_bench_slot slot;
 	int keys[2];
 	uint64_t balances[2];
@@ -23,18 +23,18 @@ static uint64_t opening_balance(int key)
 	return OPENING;
 }
 
-static void transfers_begin(struct vd_bench_slot *slot)
+static void rmw_begin(struct vd_bench_slot *slot)
 {
-	struct transfer_slot *own = (struct transfer_slot *)slot;
+	struct rmw_slot *own = (struct rmw_slot *)slot;
 	uint64_t keys = (uint64_t)slot->load->settings->keys;
 	own->keys[0] = (int)(vd_bench_random(&slot->load->random) % keys);
 	own->keys[1] =
 		(int)(((uint64_t)own->keys[0] + 1 + vd_bench_random(&slot->load->random) % (keys - 1)) % keys);
 }
 
-static void transfer_committed(struct vd_future *commit, void *arg)
+static void rmw_committed(struct vd_future *commit, void *arg)
 {
-	struct transfer_slot *own = arg;
+	struct rmw_slot *own = arg;
 	int code = vd_future_error(commit);
 	vd_future_free(commit);
 	if (code != 0) {
@@ -46,7 +46,7 @@ static void transfer_committed(struct vd_future *commit, void *arg)
 }
 
 /* Takes what the two reads brought; returns the error of the first that failed. */
-static int take_balances(struct transfer_slot *own)
+static int take_balances(struct rmw_slot *own)
 {
 	int first = 0;
 	for (int i = 0; i < 2; i++) {
@@ -63,10 +63,10 @@ static int take_balances(struct transfer_slot *own)
 	return first;
 }
 
-static void transfer_read(struct vd_future *future, void *arg)
+static void rmw_read(struct vd_future *future, void *arg)
 {
 	(void)future;
-	struct transfer_slot *own = arg;
+	struct rmw_slot *own = arg;
 	if (--own->outstanding > 0)
 		return;
 	int code = take_balances(own);
@@ -82,12 +82,12 @@ static void transfer_read(struct vd_future *future, void *arg)
 		vd_transaction_set(own->slot.transaction, key, key_size, value,
 			vd_bench_value(own->slot.load, own->balances[i], value));
 	}
-	vd_future_on_ready(vd_transaction_commit(own->slot.transaction), transfer_committed, own);
+	vd_future_on_ready(vd_transaction_commit(own->slot.transaction), rmw_committed, own);
 }
 
-static void transfers_run(struct vd_bench_slot *slot)
+static void rmw_run(struct vd_bench_slot *slot)
 {
-	struct transfer_slot *own = (struct transfer_slot *)slot;
+	struct rmw_slot *own = (struct rmw_slot *)slot;
 	own->outstanding = 2;
 	for (int i = 0; i < 2; i++) {
 		char key[VD_BENCH_KEY_BYTES];
@@ -95,7 +95,7 @@ static void transfers_run(struct vd_bench_slot *slot)
 			vd_transaction_get(slot->transaction, key, vd_bench_key(slot->load, own->keys[i], key), false);
 	}
 	for (int i = 0; i < 2; i++)
-		vd_future_on_ready(own->reads[i], transfer_read, own);
+		vd_future_on_ready(own->reads[i], rmw_read, own);
 }
 
 static int add_up(
@@ -133,7 +133,7 @@ static int add_up(
 	return 0;
 }
 
-static void transfers_audit(struct vd_bench_load *load)
+static void rmw_audit(struct vd_bench_load *load)
 {
 	struct vd_transaction *transaction;
 	uint64_t sum = 0;
@@ -150,11 +150,11 @@ static void transfers_audit(struct vd_bench_load *load)
 		++*load->wrong;
 }
 
-const struct vd_bench_workload vd_bench_transfers = {
-	.name = "transfers",
-	.slot_size = sizeof(struct transfer_slot),
+const struct vd_bench_workload vd_bench_rmw = {
+	.name = "rmw",
+	.slot_size = sizeof(struct rmw_slot),
 	.initial = opening_balance,
-	.begin = transfers_begin,
-	.run = transfers_run,
-	.audit = transfers_audit,
+	.begin = rmw_begin,
+	.run = rmw_run,
+	.audit = rmw_audit,
 };

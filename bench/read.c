@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reads.c: point reads and range reads.
+/* read.c: point reads and range reads.
  *
  * Every key holds its own number, so that each read is checked as it comes. A slot keeps its transaction for a few
  * reads, as a worker would, and then begins another: what is measured includes taking snapshots.
@@ -100,16 +100,16 @@ static void ranges_run(struct vd_bench_slot *slot)
 	vd_future_on_ready(vd_transaction_get_range(slot->transaction, &begin, &end, NULL), ranges_got, own);
 }
 
-const struct vd_bench_workload vd_bench_reads = {
-	.name = "reads",
+const struct vd_bench_workload vd_bench_read = {
+	.name = "read",
 	.slot_size = sizeof(struct reads_slot),
 	.initial = own_number,
 	.begin = reads_begin,
 	.run = reads_run,
 };
 
-const struct vd_bench_workload vd_bench_ranges = {
-	.name = "ranges",
+const struct vd_bench_workload vd_bench_range = {
+	.name = "range",
 	.slot_size = sizeof(struct reads_slot),
 	.initial = own_number,
 	.begin = reads_begin,

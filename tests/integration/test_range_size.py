@@ -108,6 +108,21 @@ def test_a_large_range_is_cut_into_chunks_of_about_that_size(worker):
     assert 9000 < len(tr.split_points(b"", LAST, 1)) <= 10002
 
 
+def test_the_follower_role_is_enough(program, postgres, large):
+    postgres.execute("DROP ROLE IF EXISTS measuring_account")
+    postgres.execute("CREATE ROLE measuring_account LOGIN")
+    postgres.execute("GRANT verdict_follower TO measuring_account")
+    worker = Worker(program, large.dsn(user="measuring_account"))
+    for options in ({}, {"long_snapshot": None}):
+        tr = worker.transaction(**options)
+        assert tr.range_size(key(0), key(10)) == 10 * ROW_BYTES
+        assert tr.range_size(b"", LAST) > ROWS * ROW_BYTES * 0.9
+        assert len(tr.split_points(b"", LAST, 5000 * ROW_BYTES)) > 10
+        assert tr.iterate(b"", LAST).next()[1] is True
+        tr.free()
+    worker.close()
+
+
 def test_refused(small):
     tr = small.transaction()
     refused(2005, tr.range_size, b"b", b"a")

@@ -6,59 +6,22 @@ import threading
 import pytest
 
 import resolver_world
+from transaction_fixtures import key, refused, workers, world  # noqa: F401
 from transaction_world import ABSENT, ADD, STAMPED_KEY, VALUE, Failed, Worker
 
 PLACE = struct.pack("<I", 0)
 STAMP, NUMBER = b"\0" * 10 + PLACE, b"\0" * 8 + PLACE
 
 
-@pytest.fixture(scope="module")
-def world(postgres, migrate, program, tmp_path_factory):
-    """One database with a leader for all tests here: each uses keys and counters of its own."""
-    fresh = postgres.migrated(migrate)
-    made = resolver_world.World(fresh, program("resolver/verdict-resolver"), tmp_path_factory.mktemp("nodes"))
-    made.lead()
-    yield made
-    made.close()
-    made.no_errors()
-    fresh.drop()
-
-
-@pytest.fixture
-def workers(program, world):
-    made = []
-
-    def make(**options):
-        made.append(Worker(program, world.database.dsn(), **options))
-        assert made[-1].opening == "ready"
-        return made[-1]
-    yield make
-    for one in made:
-        try:
-            one.close()
-        finally:
-            one.kill()
-
-
 @pytest.fixture
 def worker(workers):
-    return workers()
-
-
-@pytest.fixture
-def key(request):
-    return request.node.name.encode() + b"/"
+    """Many snapshots may be open at a time: nobody waits for another one's to end."""
+    return workers(max_connections=16)
 
 
 @pytest.fixture
 def counter(key):
     return b"\xff/counter/" + key
-
-
-def refused(code, call, *arguments, **more):
-    with pytest.raises(Failed) as caught:
-        call(*arguments, **more)
-    assert caught.value.code == code, caught.value
 
 
 def be(number):
@@ -380,6 +343,7 @@ def test_refused_at_the_call(worker, key, counter):
     for i, (code, write) in enumerate(cases):
         tr = worker.transaction(read_system_keys=None)
         write(tr)
+        refused(code, tr.size)
         commit = tr.commit_later()
         assert (i, commit.code()) == (i, code)
     tr = worker.transaction()

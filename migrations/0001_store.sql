@@ -5,10 +5,13 @@
 -- Lock order everywhere: queue rows, then the watermark, then rows of clients.
 
 -- The present, one row a key. Room is left in each page so that an update of a value can stay HOT.
+-- That there is one row a key is kept by the one who writes, behind the fence. A unique index would walk over all old versions of
+-- a key at each new one, and an old snapshot keeps them all; entries that are not merged are found newest first.
 CREATE TABLE kv (
-  key   bytea PRIMARY KEY CHECK (octet_length(key) <= 2600),
+  key   bytea NOT NULL CHECK (octet_length(key) <= 2600),
   value bytea NOT NULL
 ) WITH (fillfactor = 85);
+CREATE INDEX kv_key ON kv (key) WITH (deduplicate_items = off);
 
 -- The queue. Unlogged: a submit then waits for no flush; what a crash of PostgreSQL loses here is resent.
 -- A row is deleted by the transaction that applies it, so a rollback puts it back.
@@ -340,19 +343,21 @@ CREATE FUNCTION forget(p_clients uuid[], p_generations bigint[], p_low_waters bi
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
   told uuid[];
+  before bigint[];
   low_waters bigint[];
 BEGIN
-  SELECT array_agg(s.client), array_agg(s.low_water) INTO told, low_waters
-    FROM (SELECT c.client, e.low_water
+  SELECT array_agg(s.client), array_agg(s.before), array_agg(s.low_water) INTO told, before, low_waters
+    FROM (SELECT c.client, c.low_water AS before, e.low_water
             FROM unnest(p_clients, p_generations, p_low_waters) e(client, generation, low_water)
             JOIN clients c ON c.client = e.client AND c.generation = e.generation
              FOR NO KEY UPDATE OF c SKIP LOCKED) s;
   UPDATE clients c SET low_water = greatest(c.low_water, e.low_water), seen_at = clock_timestamp()
     FROM unnest(told, low_waters) e(client, low_water) WHERE c.client = e.client;
-  DELETE FROM outcomes o USING unnest(told, low_waters) e(client, low_water)
-   WHERE o.client = e.client AND o.last <= e.low_water;
-  DELETE FROM tombstones t USING unnest(told, low_waters) e(client, low_water)
-   WHERE t.client = e.client AND t.sequence <= e.low_water;
+  -- What was told up to the low-water before is gone: its dead rows, which an old snapshot keeps, are not walked over again.
+  DELETE FROM outcomes o USING unnest(told, before, low_waters) e(client, before, low_water)
+   WHERE o.client = e.client AND o.last > e.before AND o.last <= e.low_water;
+  DELETE FROM tombstones t USING unnest(told, before, low_waters) e(client, before, low_water)
+   WHERE t.client = e.client AND t.sequence > e.before AND t.sequence <= e.low_water;
 END $$;
 
 -- Registrations that nobody has used for p_age, 1000 of them at most (call again), under the lock that an apply's fence

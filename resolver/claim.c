@@ -91,11 +91,13 @@ static const struct vd_pg_statement load_tombstones = {
 	.params = { VD_PG_UUID_ARRAY, VD_PG_INT8_ARRAY },
 	.columns = { { "client", VD_PG_UUID }, { "sequence", VD_PG_INT8 } },
 };
-/* Short keys may have long values: more than a batch can hold does not leave the server, all are null then. */
+/* Short keys may have long values: more than a batch can hold does not leave the server, all are null then. The newest version
+ * of a key is found from its end (apply.c). */
 static const struct vd_pg_statement load_base = {
 	.name = "load_base",
-	.sql = "SELECT key, CASE WHEN total <= $2 THEN value END AS value FROM (SELECT key, value,"
-		   " sum(octet_length(value)) OVER () AS total FROM kv WHERE key = ANY ($1)) b",
+	.sql = "SELECT key, CASE WHEN total <= $2 THEN value END AS value FROM (SELECT o.key, o.value,"
+		   " sum(octet_length(o.value)) OVER () AS total FROM unnest($1::bytea[]) AS r(k),"
+		   " LATERAL (SELECT key, value FROM kv WHERE key >= k AND key <= k ORDER BY key DESC LIMIT 1) o) b",
 	.params = { VD_PG_BYTEA_ARRAY, VD_PG_INT8 },
 	.columns = { { "key", VD_PG_BYTEA }, { "value", VD_PG_BYTEA } },
 };

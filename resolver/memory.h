@@ -37,7 +37,7 @@ struct vd_memory_options {
 		.clients_limit_bytes = VD_CLIENTS_LIMIT_BYTES,                                                       \
 		.client_limit_known = VD_CLIENTS_LIMIT_KNOWN,                                                        \
 		.history_us = 5000000,                                                                               \
-		.forget_after_us = 200000,                                                                           \
+		.forget_after_us = 1000000,                                                                          \
 		.client_idle_us = 600000000 })
 
 /* Two under way, and one that is done with but still looked through. */

@@ -17,7 +17,8 @@ static const char *const wire_names[VD_BACKENDS] = {
 static const struct vd_pg_statement session_statement = {
 	.name = "session",
 	.sql = "SELECT set_config('jit', 'off', false), set_config('enable_seqscan', 'off', false),"
-		   " set_config('enable_bitmapscan', 'off', false), set_config('plan_cache_mode', 'auto', false),"
+		   " set_config('enable_bitmapscan', 'off', false), set_config('enable_sort', 'off', false),"
+		   " set_config('plan_cache_mode', 'auto', false),"
 		   " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
 		   " WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)",
 };

@@ -22,9 +22,11 @@ static const struct vd_pg_statement read_watermark = {
 	.columns = { { "term", VD_PG_UUID }, { "version", VD_PG_INT8 } },
 };
 
+/* Each key from its end: its newest version lies behind all those that an old snapshot of somebody's holds back. */
 static const struct vd_pg_statement read_keys = {
 	.name = "read_keys",
-	.sql = "SELECT key, value FROM kv WHERE key = ANY ($1)",
+	.sql = "SELECT o.key, o.value FROM unnest($1::bytea[]) AS r(k),"
+		   " LATERAL (SELECT key, value FROM kv WHERE key >= k AND key <= k ORDER BY key DESC LIMIT 1) o",
 	.params = { VD_PG_BYTEA_ARRAY },
 	.columns = { { "key", VD_PG_BYTEA }, { "value", VD_PG_BYTEA } },
 };

@@ -53,8 +53,9 @@ def statements():
             continue
         code = subprocess.run(["cc", "-E", "-P", "-D_GNU_SOURCE", "-I.", "-Ifollower/include", *FLAGS, path], cwd=ROOT, text=True,
                               stdout=subprocess.PIPE, check=True).stdout
-        for body in re.findall(r"\bstruct vd_pg_statement \w+ = (\{.*?\});", code, flags=re.S):
-            found.append(Statement(path, body))
+        for array, body in re.findall(r"\bstruct vd_pg_statement \w+((?:\[\w*\])*) = (\{.*?\});", code, flags=re.S):
+            bodies = re.split(r"\{(?=\s*\.name)", body)[1:] if array else [body]
+            found += [Statement(path, one) for one in bodies]
     return found
 
 
@@ -62,7 +63,7 @@ STATEMENTS = statements()
 
 
 def test_none_was_overlooked():
-    written = sum(len(re.findall(r"\bstruct vd_pg_statement\s+\w+\s*=\s*\{", read(path)))
+    written = sum(len(re.findall(r"\bstruct vd_pg_statement\s+\w+\s*=\s*\{|\bRANGE_STATEMENT\(\"", read(path)))
                   for path in sources("common", "resolver", "follower", suffixes=(".c",)))
     assert len(STATEMENTS) == written > 30
     assert all(statement.name and statement.sql for statement in STATEMENTS)

@@ -157,7 +157,10 @@ class World(rw.World):
         return [answer for worker in self.workers for answer in worker.told.values()]
 
     def stored(self):
-        return {bytes(key): bytes(value) for key, value in self.database.execute("SELECT key, value FROM kv")}
+        rows = self.database.execute("SELECT key, value FROM kv")
+        kv = {bytes(key): bytes(value) for key, value in rows}
+        assert len(kv) == len(rows), "a key has two rows"
+        return kv
 
     def balance(self, allowed=(COMMITTED, CONFLICT, TOO_OLD)):
         told = self.told()

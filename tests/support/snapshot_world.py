@@ -9,8 +9,8 @@ def put(database, key, value):
     """As a batch would: the rows and the version in one transaction."""
     with database.connect(autocommit=False) as connection:
         connection.execute("SET search_path = verdict, pg_temp")
-        connection.execute("INSERT INTO kv VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                           [psycopg.Binary(key), psycopg.Binary(value)])
+        connection.execute("DELETE FROM kv WHERE key = %s", [psycopg.Binary(key)])
+        connection.execute("INSERT INTO kv VALUES (%s, %s)", [psycopg.Binary(key), psycopg.Binary(value)])
         connection.execute("UPDATE watermark SET version = version + 1000")
 
 

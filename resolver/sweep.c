@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sweep.c: one chore at a time, each a statement of its own; after the last one it rests for a second. */
+/* sweep.c: one chore at a time, each a statement of its own; after the last one it rests for a second.
+ *
+ * Fault point: sweep.queue_fills (as if the notify queue were above a quarter). */
 #include "resolver/sweep.h"
 
 #include "common/base/clock.h"
+#include "common/base/fault.h"
 #include "common/base/log.h"
 #include "common/pg/connection.h"
 #include "common/pg/pipeline.h"
@@ -97,7 +100,7 @@ static void on_laggards(void *arg, const struct vd_pg_rows *rows)
 
 static bool chore_laggards(struct vd_sweep *sweep)
 {
-	if (sweep->usage <= USAGE_MOST)
+	if (sweep->usage <= USAGE_MOST && !VD_FAULT("sweep.queue_fills"))
 		return false;
 	vd_log_warning("the notify queue fills up", VD_LOG_REAL("usage", sweep->usage));
 	return ask(sweep, &end_laggards, NULL, on_laggards);

@@ -269,6 +269,47 @@ def test_a_clear_of_too_many_rows(world):
     assert leader.log().count("took office") == 1
 
 
+def test_a_clear_at_its_limit_and_one_above(world):
+    """Exactly as many as are allowed go; one more is refused, and nobody can tell that it was ever asked for."""
+    leader = world.lead("a", {"clear-max-rows": 10})
+    client = world.client()
+    client.commit([(SET, b"a%02d" % i, b"v") for i in range(10)] + [(SET, b"b%02d" % i, b"v") for i in range(11)])
+    before = client.snapshot()
+    assert client.commit([(CLEAR_RANGE, b"a", b"b")]).code == 0
+    assert client.commit([(CLEAR_RANGE, b"b", b"c"), (SET, b"trace", b"1")]).code == 7004
+    assert client.look(client.sequence)[client.sequence][1:3] == (2, 7004)
+    assert sorted(kv(client)) == [b"b%02d" % i for i in range(11)]
+    assert client.commit([(SET, b"x", b"1")], reads=[(b"a", b"b")], at=before).code == rw.CONFLICT
+    assert client.commit([(SET, b"x", b"1")], reads=[(b"b", b"c"), rw.key_range(b"trace")], at=before).code == 0
+    # all clears of a request together: four times as many
+    rows = [(SET, b"m%d-%d" % (i, j), b"v") for i in range(5) for j in range(8)]
+    clears = [(CLEAR_RANGE, b"m%d" % i, b"m%d~" % i) for i in range(5)]
+    client.commit(rows)
+    assert client.commit(clears).code == 0
+    client.commit([*rows, (SET, b"m0-x", b"v")])
+    assert client.commit(clears).code == 7004
+    assert len(kv(client)) == 11 + 1 + 41
+    assert leader.log().count("took office") == 1
+
+
+def test_a_clear_of_rows_that_a_stranger_has_locked(world):
+    """Nobody's content is to blame for that: the batch is tried again until the stranger lets go, in the same term."""
+    leader = world.lead()
+    client = world.client()
+    client.commit([(SET, b"a%02d" % i, b"v") for i in range(10)])
+    with world.database.connect(autocommit=False) as stranger:
+        stranger.execute("SELECT key FROM verdict.kv ORDER BY key LIMIT 1 OFFSET 5 FOR UPDATE")
+        payloads = [client.request([(CLEAR_RANGE, b"a", b"b")]), client.request([(ADD, b"n", le(1))])]
+        sequences = client.submit_payloads(payloads)
+        leader.wait_says("55P03", 30)
+        client.hear(0)
+        assert not set(sequences) & set(client.verdicts)
+        stranger.rollback()
+    assert [v.code for v in client.wait(*sequences, timeout_s=30)] == [0, 0]
+    assert kv(client) == {b"n": le(1)}
+    assert leader.log().count("took office") == 1
+
+
 def test_a_cancelled_request_is_certainly_not_committed(world):
     """Cancelled while its batch is on its way: the fence refuses, the others go on."""
     leader = world.lead("a", faults="claim.answered:1:pause")
@@ -515,3 +556,42 @@ def test_acknowledgements_that_ride_along_are_written(world):
     rw.wait_until(lambda: client.commit([(ADD, b"n", le(1))]) and client.session.execute("SELECT low_water FROM clients WHERE client = %s", (client.id,)).fetchone()[0]
                   >= 9, "no low-water")
     assert client.session.execute("SELECT count(*) FROM outcomes WHERE client = %s AND last <= 9", (client.id,)).fetchone()[0] == 0
+
+
+# ---- the notify queue ----
+
+class Listener:
+    """A session that listens, and never reads what it is sent: it stands in its way to the socket soon."""
+
+    def __init__(self, database, name):
+        self.session = database.connect(application_name=name)
+        self.session.execute("LISTEN much")
+        self.pid = self.session.info.backend_pid
+
+    def close(self):
+        self.session.pgconn.finish()
+
+
+def test_laggards_of_ours_are_ended_when_the_notify_queue_fills_up(world):
+    """Not before, and nobody else: a stranger's session is the stranger's, and who waits for news is no laggard."""
+    database = world.database
+    ours, stranger = Listener(database, "verdict-inbox/verdict"), Listener(database, "stranger")
+    client = world.client()  # listens too, and has nothing to read
+    here = {ours.pid: "ours", stranger.pid: "stranger", client.inbox.info.backend_pid: "client"}
+
+    def sessions(condition="true"):
+        rows = database.execute(f"SELECT pid FROM pg_stat_activity WHERE pid = ANY (%s) AND {condition}", (list(here),))
+        return sorted(here[pid] for pid, in rows)
+    database.execute("SELECT pg_notify('much', repeat('x', 7000) || g) FROM generate_series(1, 2000) g")
+    rw.wait_until(lambda: sessions("wait_event = 'ClientWrite'") == ["ours", "stranger"], "they read after all")
+    leader = world.lead("a", faults="sweep.queue_fills:1000000:fail")
+    rw.wait_until(lambda: leader.fault_path.read_text().count("sweep.queue_fills") >= 2, "no sweeps", 20)
+    assert sessions() == ["client", "ours", "stranger"]
+    assert leader.stop() == 0
+    leader = world.lead("b", faults="sweep.queue_fills:*:fail")
+    leader.wait_says("a session that does not read is ended", 20)
+    rw.wait_until(lambda: sessions() == ["client", "stranger"], lambda: f"there are {sessions()}")
+    client.snapshot()
+    assert client.commit([(SET, b"a", b"1")]).code == 0
+    ours.close()
+    stranger.close()

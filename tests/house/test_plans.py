@@ -19,7 +19,7 @@ TERM, CLIENT, OTHER = (uuid.UUID(int=n) for n in (1, 2, 3))
 GENERATION = 7
 
 LEADER = ("resolver/wires.c", "session")
-READER = ("follower/snapshot/snapshot.c", "reader_settings")
+READER = next(which for which in SQL if which[1] == "reader_settings")
 
 
 def key(number):
@@ -105,9 +105,9 @@ def params_of(at):
     sequences = list(range(30001, 30129))
     return {
         ("resolver/claim.c", "claim"): [at, list(range(at + 1, at + 301)), 1000, 1 << 20, [OTHER], [5]],
-        ("resolver/claim.c", "load_clients"): [[CLIENT, OTHER]],
+        ("resolver/claim.c", "load_clients"): [[OTHER], 1 << 30],
         ("resolver/claim.c", "load_outcomes"): [[OTHER]],
-        ("resolver/claim.c", "load_tombstones"): [[CLIENT, OTHER]],
+        ("resolver/claim.c", "load_tombstones"): [[CLIENT, OTHER], [1000000, 5]],
         ("resolver/claim.c", "load_base"): [here, 1 << 30],
         ("resolver/waiting.c", "low_waters"): [[CLIENT, OTHER]],
         ("resolver/apply.c", "delete_requests"): [list(range(at * 100 + 1, at * 100 + 101))],
@@ -153,7 +153,8 @@ def large(request, postgres, migrate):
 def test_by_an_index(large, which, cache_mode):
     statement = SQL[which]
     session = Session(large, settings_of(statement.path), cache_mode)
-    session.execute("BEGIN")
+    if which[1] != "cancel":  # which insists on a transaction of its own
+        session.execute("BEGIN")
     for at in range(6):  # then PostgreSQL thinks of a generic plan
         session.run(statement, params_of(at)[which])
     for plan in session.explain(statement, params_of(6)[which]):
@@ -168,8 +169,8 @@ def test_by_an_index(large, which, cache_mode):
 
 def test_all_that_touch_a_table_are_looked_at():
     once = {"registration", "register", "purge", "submit", "submit_quietly", "resend"}  # an insert, a sweep, or the same with a bell
-    missing = [str(s) for s in STATEMENTS
-               if s.path.startswith(("resolver/", "follower/commit/", "follower/snapshot/")) and (s.path, s.name) not in params_of(0)
+    missing = [str(s) for s in STATEMENTS  # estimates (measure.c) take samples, and are not exact about what they look at
+               if not s.path.endswith("measure.c") and s.path.startswith(("resolver/", "follower/commit/", "follower/snapshot/")) and (s.path, s.name) not in params_of(0)
                and s.name not in once and any(table in s.sql for table in TABLES if table not in SMALL)]
     assert missing == []
 

@@ -27,11 +27,12 @@ ROLES = [
 
 
 class Statement:
-    def __init__(self, path, body):
+    def __init__(self, path, body, in_array):
         def field(pattern):
             found = re.search(pattern, body, flags=re.S)
             return found.group(1) if found else ""
         self.path = path
+        self.in_array = in_array
         self.name = field(r'\.name\s*=\s*"(\w+)"')
         literals = field(r'\.sql\s*=\s*((?:"(?:\\.|[^"\\])*"\s*)+)')
         self.sql = "".join(re.findall(r'"((?:\\.|[^"\\])*)"', literals)).replace('\\"', '"').replace("\\\\", "\\")
@@ -54,8 +55,9 @@ def statements():
         code = subprocess.run(["cc", "-E", "-P", "-D_GNU_SOURCE", "-I.", "-Ifollower/include", *FLAGS, path], cwd=ROOT, text=True,
                               stdout=subprocess.PIPE, check=True).stdout
         for array, body in re.findall(r"\bstruct vd_pg_statement \w+((?:\[\w*\])*) = (\{.*?\});", code, flags=re.S):
-            bodies = re.split(r"\{(?=\s*\.name)", body)[1:] if array else [body]
-            found += [Statement(path, one) for one in bodies]
+            members = re.split(r"\{(?=\s*\.name)", body)[1:] if array else [body]
+            assert members, f"{path} has an array without statements"
+            found += [Statement(path, one, bool(array)) for one in members]
     return found
 
 
@@ -63,9 +65,9 @@ STATEMENTS = statements()
 
 
 def test_none_was_overlooked():
-    written = sum(len(re.findall(r"\bstruct vd_pg_statement\s+\w+\s*=\s*\{|\bRANGE_STATEMENT\(\"", read(path)))
+    written = sum(len(re.findall(r"\bstruct vd_pg_statement\s+\w+\s*=\s*\{", read(path)))
                   for path in sources("common", "resolver", "follower", suffixes=(".c",)))
-    assert len(STATEMENTS) == written > 30
+    assert sum(not statement.in_array for statement in STATEMENTS) == written > 30
     assert all(statement.name and statement.sql for statement in STATEMENTS)
 
 

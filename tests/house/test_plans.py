@@ -105,10 +105,12 @@ def params_of(at):
     sequences = list(range(30001, 30129))
     return {
         ("resolver/claim.c", "claim"): [at, list(range(at + 1, at + 301)), 1000, 1 << 20, [OTHER], [5]],
+        ("resolver/claim.c", "claim_with_lane"): [at, list(range(at + 1, at + 301)), 1000, 1 << 20, [OTHER], [5], [CLIENT], 10000, 1000, 8],
         ("resolver/claim.c", "load_clients"): [[OTHER], 1 << 30],
         ("resolver/claim.c", "load_outcomes"): [[OTHER]],
         ("resolver/claim.c", "load_tombstones"): [[CLIENT, OTHER], [1000000, 5]],
         ("resolver/claim.c", "load_base"): [here, 1 << 30],
+        ("resolver/claim.c", "load_stretches"): [here, [k + b"\xff" for k in here], [3] * len(here), 1 << 30],
         ("resolver/waiting.c", "low_waters"): [[CLIENT, OTHER]],
         ("resolver/apply.c", "delete_requests"): [list(range(at * 100 + 1, at * 100 + 101))],
         ("resolver/apply.c", "fence"): [TERM, 5000 + at, 5001 + at, False, [CLIENT], [GENERATION], [30001], [1] * 128, sequences],

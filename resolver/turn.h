@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* turn.h: what drain.c (a turn that goes well) and mend.c (one that does not) share. Thread: the event loop's. */
+/* turn.h: one batch on its way, from claim to publish. drain.c says when one begins, turn.c what it does while it goes well,
+ * mend.c what becomes of it when it does not. Thread: the event loop's. */
 #ifndef VD_RESOLVER_TURN_H
 #define VD_RESOLVER_TURN_H
 
 #include "resolver/drain.h"
+
+void vd_turn_init(struct vd_turn *turn, struct vd_drain *drain);
+void vd_turn_fini(struct vd_turn *turn);
+
+/* A free turn begins: there is one, and nothing else is being fetched. */
+void vd_turn_begin(struct vd_drain *drain);
 
 /* Runs the steps: the only one that does. */
 void vd_turn_resume(struct vd_turn *turn);

@@ -69,10 +69,9 @@ struct vd_item {
 	struct vd_known verdict;
 	const struct vd_lost
 		*lost; /* of a conflict decided anew: what lost beyond the first, verdict.order of them */
-	const uint64_t
-		*numbers;     /* of a winner decided anew: the first of each counter, verdict.detail_range of them */
-	const char *note; /* NULL, or the message that is stored with the verdict of a refused one */
-	uint32_t next;    /* the next item of the same owner; UINT32_MAX: none */
+	const uint64_t *numbers; /* of a winner decided anew: the first of each of its counters */
+	const char *note;        /* NULL, or the message that is stored with the verdict of a refused one */
+	uint32_t next;           /* the next item of the same owner; UINT32_MAX: none */
 };
 
 /* A client of a batch. */

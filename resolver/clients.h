@@ -36,12 +36,12 @@ struct vd_known {
 	uint64_t sequence; /* never 0 */
 	uint64_t version;  /* of its batch; 0: a tombstone */
 	uint64_t digest;
-	uint64_t detail_version; /* of a conflict: what the first range that lost has lost to */
-							 /* of a winner with counters: the first number of the first one */
-	uint32_t
-		detail_range; /* of a conflict: its index among the read ranges; of a winner: how many counters */
-	uint16_t code;    /* 0: committed, else the error number; 1025: a tombstone */
-	uint16_t order;   /* of a winner; of a conflict: how many further ranges lost, as stored */
+	/* Of a conflict: what the first range that lost has lost to, and its index among the read ranges. Of a winner with
+	 * counters: the first number of the first one, and how many there are. */
+	uint64_t detail_version;
+	uint32_t detail_range;
+	uint16_t code;  /* 0: committed, else the error number; 1025: a tombstone */
+	uint16_t order; /* of a winner; of a conflict: how many further ranges lost, as stored */
 };
 
 enum vd_client_state {

@@ -113,9 +113,10 @@ struct vd_future *vd_read_key(struct vd_transaction *transaction, struct vd_byte
 	struct vd_overlay_view view = { .state = VD_OVERLAY_UNKNOWN };
 	struct vd_fault fault = { 0 };
 	struct vd_future *future;
+	bool is_storable = key.size <= transaction->database->settings.limits.key_bytes;
 	if (vd_special_has(key))
 		return vd_special_get(transaction, key, snapshot);
-	if (overlay != NULL)
+	if (overlay != NULL && is_storable)
 		view = vd_overlay_get(overlay, key);
 	if (get_check(transaction, key, view, &fault) != 0)
 		return vd_transaction_failed(transaction, &fault);
@@ -126,10 +127,10 @@ struct vd_future *vd_read_key(struct vd_transaction *transaction, struct vd_byte
 	if (key.size > 0)
 		memcpy(get->key_bytes, key.data, key.size);
 	get->key = vd_bytes_of(get->key_bytes, key.size);
-	if (key.size > transaction->database->settings.limits.key_bytes)
-		get_answer(&get->read, false, VD_BYTES("")); /* no such key can be stored */
-	else
+	if (is_storable)
 		get_start(get, view);
+	else
+		get_answer(&get->read, false, VD_BYTES(""));
 	return future;
 }
 

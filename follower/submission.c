@@ -270,8 +270,10 @@ static bool on_cancel(void *arg)
 static struct vd_future *commit(struct vd_transaction *transaction)
 {
 	struct vd_fault fault = { 0 };
-	if (vd_transaction_check(transaction, &fault) != 0)
+	if (vd_transaction_check(transaction, &fault) != 0) {
+		vd_promises_break(&transaction->promises, VD_CODE_TRANSACTION_INVALID_VERSION);
 		return vd_transaction_failed(transaction, &fault);
+	}
 	struct vd_submission *submission = calloc(1, sizeof *submission);
 	struct vd_future *future =
 		submission == NULL ? NULL : vd_future_make(transaction->guard, VD_FUTURE_NOTHING);

@@ -300,6 +300,10 @@ def test_versionstamp_of_nothing_and_of_a_failure(worker, key):
     stamp = a.stamp_later()
     a.reset()
     assert stamp.code() == 1025
+    stamp = a.stamp_later()
+    a.set(b"\xff", b"")
+    refused(2004, a.commit)
+    assert stamp.code() == 2020
 
 
 def test_clear_range(worker, key):

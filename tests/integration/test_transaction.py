@@ -306,6 +306,13 @@ def test_versionstamp_of_nothing_and_of_a_failure(worker, key):
     assert stamp.code() == 2020
 
 
+def test_a_key_too_long_to_be_stored_is_absent(worker, key):
+    tr = worker.transaction()
+    tr.atomic(STAMPED_KEY, key + b"\0" * 10 + len(key).to_bytes(4, "little"), b"v")
+    refused(1036, tr.get, key + b"x")
+    assert tr.get(key + b"x" * 2048) is None
+
+
 def test_clear_range(worker, key):
     tr = worker.transaction()
     for i in range(10):

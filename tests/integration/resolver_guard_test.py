@@ -445,7 +445,7 @@ def test_garbage_in_the_queue(world, program):
             row = (own[0][0], 5000 + size, own[0][1], 0, 1, bytes(size))
             assert insert(stranger, row) == is_taken
         worker.adds(8)
-        worker.wait_all(120)
+        worker.wait_all()
         assert taken > 1000
         assert {answer["code"] for answer in worker.told.values()} == {0}
         rw.wait_until(lambda: world.database.execute("SELECT count(*) FROM commit_requests") == [(0,)], "rows stay", 120, 0.05)

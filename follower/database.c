@@ -110,29 +110,24 @@ struct vd_future *vd_database_ready(struct vd_database *database)
 	return future;
 }
 
-/* The server's words for: not with these credentials, not here. libpq gives no number for a connection that failed. */
-static bool is_refusal(const char *message)
-{
-	static const char *const words[] = { "authentication failed", "no password supplied",
-		"no pg_hba.conf entry", "\" does not exist", "is not permitted to log in",
-		"permission denied for database", "pooler" };
-	for (size_t i = 0; i < VD_COUNT(words); i++)
-		if (strstr(message, words[i]) != NULL)
-			return true;
-	return false;
-}
-
 void vd_database_problem(struct vd_database *database, bool refused, const char *message)
 {
 	struct vd_opening *opening = database->opening;
 	if (database->state != VD_DATABASE_OPENING)
 		return;
-	bool words = is_refusal(message);
-	opening->refused = refused || words;
-	snprintf(opening->problem, sizeof opening->problem, "%s%s", message,
-		words ? "; check user, password and database of the connection string" : "");
+	opening->refused = refused;
+	snprintf(opening->problem, sizeof opening->problem, "%s", message);
 	if (opening->refused)
 		waiters_end(opening, VD_CODE_CONNECTION_STRING_INVALID, opening->problem);
+}
+
+void vd_database_not_reached(struct vd_database *database, const struct vd_pg *pg, const char *reason)
+{
+	char text[1024];
+	bool refused = vd_pg_is_refused(pg);
+	snprintf(text, sizeof text, "%s%s", reason,
+		refused ? "; check user, password and database of the connection string" : "");
+	vd_database_problem(database, refused, text);
 }
 
 void vd_database_opened(struct vd_database *database)

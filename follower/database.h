@@ -24,6 +24,7 @@
 #include <sys/queue.h>
 
 struct vd_committer;
+struct vd_pg;
 struct vd_deadlines;
 struct vd_pg_settings;
 struct vd_snapshots;
@@ -91,6 +92,8 @@ void vd_database_see(struct vd_database *database, const uint8_t term[VD_TERM_BY
 /* For the text of vd_database_ready, until the database is opened. Refused: the server, or the schema, does not take us, and
  * waiting will hardly help. */
 void vd_database_problem(struct vd_database *database, bool refused, const char *message);
+/* The same for a connection that could not be made, or was lost. */
+void vd_database_not_reached(struct vd_database *database, const struct vd_pg *pg, const char *reason);
 void vd_database_opened(struct vd_database *database);
 
 /* How connections of this database are made: dsn, schema, names, time-outs, read-write. Borrows from the database. The caller

@@ -302,7 +302,7 @@ static void on_schema(void *arg, const struct vd_schema_report *report)
 static void on_check_up(void *arg, struct vd_pg *pg)
 {
 	struct node *node = arg;
-	vd_schema_check(pg, node->settings->schema, on_schema, node);
+	VD_ASSERT(vd_schema_check(pg, node->settings->schema, on_schema, node));
 }
 
 static void on_check_down(void *arg, struct vd_pg *pg, const char *reason, unsigned attempt, int64_t retry_ms)

@@ -109,12 +109,25 @@ void vd_loop_around(struct vd_loop *loop, void (*before)(void *arg), void (*afte
 
 /* ---- timers ---- */
 
+/* ten years: "never" of a caller must not overflow libevent's sum with now */
+#define AFTER_US_MAX ((int64_t)315360000 * 1000000)
+
+/* A timer stands in libevent's heap from its init to its fini, also one that is not armed: then it takes memory only to
+ * begin, and arming cannot fail. */
+static bool timer_stand(struct vd_timer *timer, int64_t after_us)
+{
+	struct timeval after = { .tv_sec = after_us / 1000000, .tv_usec = after_us % 1000000 };
+	return event_add(timer->event, &after) == 0;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
 	struct vd_timer *timer = arg;
 	struct around around = around_begin(timer->loop);
+	timer->armed = false;
+	(void)timer_stand(timer, AFTER_US_MAX);
 	timer->callback(timer->arg);
 	around_end(around);
 }
@@ -123,7 +136,10 @@ bool vd_timer_init(struct vd_timer *timer, struct vd_loop *loop, void (*callback
 {
 	*timer = (struct vd_timer){ .loop = loop, .callback = callback, .arg = arg };
 	timer->event = event_new(loop->base, -1, 0, on_timer, timer);
-	return timer->event != NULL;
+	if (timer->event != NULL && timer_stand(timer, AFTER_US_MAX))
+		return true;
+	vd_timer_fini(timer);
+	return false;
 }
 
 void vd_timer_fini(struct vd_timer *timer)
@@ -131,10 +147,8 @@ void vd_timer_fini(struct vd_timer *timer)
 	if (timer->event != NULL)
 		event_free(timer->event);
 	timer->event = NULL;
+	timer->armed = false;
 }
-
-/* ten years: "never" of a caller must not overflow libevent's sum with now */
-#define AFTER_US_MAX ((int64_t)315360000 * 1000000)
 
 void vd_timer_arm_us(struct vd_timer *timer, int64_t after_us)
 {
@@ -143,9 +157,11 @@ void vd_timer_arm_us(struct vd_timer *timer, int64_t after_us)
 		after_us = 0;
 	if (after_us > AFTER_US_MAX)
 		after_us = AFTER_US_MAX;
-	struct timeval after = { .tv_sec = after_us / 1000000, .tv_usec = after_us % 1000000 };
-	/* needs no memory but a pointer in libevent's heap of timers; a timer that silently never fires would be worse */
-	VD_ASSERT(event_add(timer->event, &after) == 0);
+	timer->armed = true;
+	/* Its place may be taken if it is due in this very turn, and another timer was made in it: then it fires early, and who
+	 * waits looks at the clock. */
+	if (!timer_stand(timer, after_us))
+		event_active(timer->event, EV_TIMEOUT, 1);
 }
 
 void vd_timer_arm_ms(struct vd_timer *timer, int64_t after_ms)
@@ -157,13 +173,16 @@ void vd_timer_arm_ms(struct vd_timer *timer, int64_t after_ms)
 
 void vd_timer_cancel(struct vd_timer *timer)
 {
-	if (timer->event != NULL)
-		event_del(timer->event);
+	if (!timer->armed)
+		return;
+	timer->armed = false;
+	event_del(timer->event); /* it may be due already */
+	(void)timer_stand(timer, AFTER_US_MAX);
 }
 
 bool vd_timer_is_armed(const struct vd_timer *timer)
 {
-	return timer->event != NULL && event_pending(timer->event, EV_TIMEOUT, NULL);
+	return timer->armed;
 }
 
 /* A timer of zero rather than event_active, which would run in this turn and, armed again and again, starve the rest. */

@@ -49,6 +49,7 @@ void vd_loop_stop(struct vd_loop *loop);
 struct vd_timer {
 	struct vd_loop *loop;
 	struct event *event;
+	bool armed;
 	void (*callback)(void *arg);
 	void *arg;
 };

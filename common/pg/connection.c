@@ -154,6 +154,7 @@ static void connected(struct vd_pg *pg)
 			pg->server.version_num / 10000);
 		return;
 	}
+	PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
 	if (PQsetnonblocking(conn, 1) != 0 || PQenterPipelineMode(conn) != 1) {
 		vd_pg_disconnect(pg, "pipeline mode cannot be entered: %s", PQerrorMessage(conn));
 		return;
@@ -161,9 +162,60 @@ static void connected(struct vd_pg *pg)
 	pg_session_start(pg);
 }
 
+/* ---- why an attempt failed ----
+ *
+ * What a server refuses a session with has a number, which libpq shows in words only, and only if it is asked to be verbose:
+ * "… FATAL:  28P01: password …" and, on a line of its own, "LOCATION:  auth_failed, auth.c:326". The words are in the language of
+ * the server, the labels in ours. */
+
+#define CODE_LETTERS "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+/* Where the five letters are; NULL: there are none. */
+static const char *sqlstate_in(const char *line, size_t size)
+{
+	for (const char *at = line; at + 9 <= line + size; at++)
+		if (memcmp(at, ":  ", 3) == 0 && strspn(at + 3, CODE_LETTERS) == 5 && at[8] == ':')
+			return at + 3;
+	return NULL;
+}
+
+/* A place in the server's source. */
+static bool is_location(const char *line, size_t size)
+{
+	size_t digits = 0;
+	while (digits < size && line[size - 1 - digits] >= '0' && line[size - 1 - digits] <= '9')
+		digits++;
+	return digits > 0 && size > digits + 3 && memcmp(line + size - digits - 3, ".c:", 3) == 0;
+}
+
+/* Keeps the number, and puts the words together without it. */
+static void note_words(struct vd_pg *pg, const char *why)
+{
+	struct vd_buffer text = { 0 };
+	size_t size;
+	for (const char *line = why; *line != '\0'; line += size + (line[size] == '\n')) {
+		size = strcspn(line, "\n");
+		const char *code = sqlstate_in(line, size);
+		if (is_location(line, size))
+			continue;
+		if (code != NULL) {
+			snprintf(pg->sqlstate, sizeof pg->sqlstate, "%.5s", code);
+			vd_buffer_add(&text, vd_bytes_of(line, (size_t)(code - line)));
+			vd_buffer_add(&text, vd_bytes_of(code + 7, size - (size_t)(code + 7 - line)));
+		} else {
+			vd_buffer_add(&text, vd_bytes_of(line, size));
+		}
+		vd_buffer_add_byte(&text, '\n');
+	}
+	note_failure(pg, vd_buffer_string(&text));
+	vd_buffer_fini(&text);
+}
+
 static void attempt_failed(struct vd_pg *pg, const char *why)
 {
-	note_failure(pg, why);
+	note_words(pg, why);
+	if (PQconnectionNeedsPassword(pg->conn))
+		snprintf(pg->sqlstate, sizeof pg->sqlstate, "28P01");
 	if (!vd_socket_set(&pg->socket, -1, VD_SOCKET_NONE))
 		VD_UNREACHABLE("forgetting takes no memory");
 	PQfinish(pg->conn);
@@ -207,6 +259,7 @@ static void try_next(struct vd_pg *pg)
 	if (timeout_ms > 0)
 		vd_timer_arm_ms(&pg->timer, timeout_ms);
 	PQsetNoticeReceiver(pg->conn, pg_notice, pg);
+	PQsetErrorVerbosity(pg->conn, PQERRORS_VERBOSE);
 	if (PQstatus(pg->conn) == CONNECTION_BAD || VD_FAULT("pg.connect")) {
 		attempt_failed(pg, PQerrorMessage(pg->conn)[0] == 0 ? "connecting failed" : PQerrorMessage(pg->conn));
 		return;
@@ -283,7 +336,7 @@ struct vd_pg *vd_pg_open(
 	TAILQ_INIT(&pg->sent);
 	TAILQ_INIT(&pg->broken);
 	TAILQ_INIT(&pg->spare);
-	if (!vd_pg_settings_copy(&pg->settings, settings) ||
+	if (!vd_pg_settings_copy(&pg->settings, settings) || !pg_segments_reserve(pg) ||
 		!vd_socket_init(&pg->socket, loop, on_ready_socket, pg) ||
 		!vd_timer_init(&pg->timer, loop, on_timer, pg) || !vd_later_init(&pg->turn, loop, on_turn, pg)) {
 		pg_free(pg);
@@ -296,6 +349,15 @@ struct vd_pg *vd_pg_open(
 	else
 		try_next(pg);
 	return pg;
+}
+
+bool vd_pg_is_refused(const struct vd_pg *pg)
+{
+	static const char *const refusals[] = { "28", "3D000", "42501" };
+	for (size_t i = 0; i < VD_COUNT(refusals); i++)
+		if (strncmp(pg->sqlstate, refusals[i], strlen(refusals[i])) == 0)
+			return true;
+	return false;
 }
 
 enum vd_pg_state vd_pg_state(const struct vd_pg *pg)

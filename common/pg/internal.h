@@ -92,6 +92,7 @@ struct vd_pg {
 	/* connecting: which of the hosts is tried, and what those before said */
 	struct pg_attempts *attempts;
 	struct vd_buffer reasons;
+	char sqlstate[6]; /* what a server refused a session with; "": none did */
 
 	struct vd_pg_server server;
 	struct vd_buffer place;
@@ -140,6 +141,8 @@ void pg_watch(struct vd_pg *pg, bool write);
 void pg_session_start(struct vd_pg *pg);
 
 /* segment.c */
+/* False without memory. */
+VD_MUST_USE bool pg_segments_reserve(struct vd_pg *pg);
 /* Sends what waited for the connection. */
 void pg_segments_release(struct vd_pg *pg);
 /* Ahead of what is held: for the connection's own set-up. */

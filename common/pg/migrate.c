@@ -366,11 +366,14 @@ static void on_timer(void *arg)
 		step_lock(run);
 }
 
-static void start(struct vd_pg *pg, const char *schema, const struct vd_migration *migrations, size_t count,
+static bool start(struct vd_pg *pg, const char *schema, const struct vd_migration *migrations, size_t count,
 	bool check_only, vd_schema_handler *callback, void *arg)
 {
 	struct run *run = calloc(1, sizeof *run);
-	VD_ASSERT(run != NULL && vd_timer_init(&run->timer, vd_pg_loop(pg), on_timer, run));
+	if (run == NULL || !vd_timer_init(&run->timer, vd_pg_loop(pg), on_timer, run)) {
+		free(run);
+		return false;
+	}
 	run->pg = pg;
 	run->migrations = migrations;
 	run->count = count;
@@ -386,26 +389,27 @@ static void start(struct vd_pg *pg, const char *schema, const struct vd_migratio
 		snprintf(run->schema.text, sizeof run->schema.text, "%s", schema);
 	}
 	vd_timer_arm_ms(&run->timer, 0);
+	return true;
 }
 
-void vd_migrate_with(struct vd_pg *pg, const char *schema, const struct vd_migration *migrations,
+bool vd_migrate_with(struct vd_pg *pg, const char *schema, const struct vd_migration *migrations,
 	size_t count, vd_schema_handler *callback, void *arg)
 {
-	start(pg, schema, migrations, count, false, callback, arg);
+	return start(pg, schema, migrations, count, false, callback, arg);
 }
 
-void vd_schema_check_with(struct vd_pg *pg, const char *schema, const struct vd_migration *migrations,
+bool vd_schema_check_with(struct vd_pg *pg, const char *schema, const struct vd_migration *migrations,
 	size_t count, vd_schema_handler *callback, void *arg)
 {
-	start(pg, schema, migrations, count, true, callback, arg);
+	return start(pg, schema, migrations, count, true, callback, arg);
 }
 
-void vd_migrate(struct vd_pg *pg, const char *schema, vd_schema_handler *callback, void *arg)
+bool vd_migrate(struct vd_pg *pg, const char *schema, vd_schema_handler *callback, void *arg)
 {
-	vd_migrate_with(pg, schema, vd_migrations, vd_migrations_count, callback, arg);
+	return vd_migrate_with(pg, schema, vd_migrations, vd_migrations_count, callback, arg);
 }
 
-void vd_schema_check(struct vd_pg *pg, const char *schema, vd_schema_handler *callback, void *arg)
+bool vd_schema_check(struct vd_pg *pg, const char *schema, vd_schema_handler *callback, void *arg)
 {
-	vd_schema_check_with(pg, schema, vd_migrations, vd_migrations_count, callback, arg);
+	return vd_schema_check_with(pg, schema, vd_migrations, vd_migrations_count, callback, arg);
 }

@@ -61,16 +61,18 @@ struct vd_schema_report {
 
 typedef void vd_schema_handler(void *arg, const struct vd_schema_report *report);
 
-/* Creates the schema if need be and applies what is missing. The callback comes once, later. */
-void vd_migrate(struct vd_pg *pg, const char *schema, vd_schema_handler *callback, void *arg);
+/* Creates the schema if need be and applies what is missing. The callback comes once, later; not at all after false: there is no
+ * memory. */
+VD_MUST_USE bool vd_migrate(struct vd_pg *pg, const char *schema, vd_schema_handler *callback, void *arg);
 
 /* Looks only: what followers and resolvers do on their first connection. Needs USAGE on the schema. */
-void vd_schema_check(struct vd_pg *pg, const char *schema, vd_schema_handler *callback, void *arg);
+VD_MUST_USE bool vd_schema_check(
+	struct vd_pg *pg, const char *schema, vd_schema_handler *callback, void *arg);
 
 /* For tests: the same with other migrations. */
-void vd_migrate_with(struct vd_pg *pg, const char *schema, const struct vd_migration *migrations,
+VD_MUST_USE bool vd_migrate_with(struct vd_pg *pg, const char *schema, const struct vd_migration *migrations,
 	size_t count, vd_schema_handler *callback, void *arg);
-void vd_schema_check_with(struct vd_pg *pg, const char *schema, const struct vd_migration *migrations,
-	size_t count, vd_schema_handler *callback, void *arg);
+VD_MUST_USE bool vd_schema_check_with(struct vd_pg *pg, const char *schema,
+	const struct vd_migration *migrations, size_t count, vd_schema_handler *callback, void *arg);
 
 #endif

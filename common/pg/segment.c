@@ -4,6 +4,7 @@
 #include "common/pg/internal.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 const struct vd_pg_statement vd_pg_begin = { .name = "begin", .sql = "BEGIN" };
 const struct vd_pg_statement vd_pg_begin_snapshot = { .name = "begin_snapshot",
@@ -13,7 +14,8 @@ const struct vd_pg_statement vd_pg_begin_committed = { .name = "begin_committed"
 const struct vd_pg_statement vd_pg_commit = { .name = "commit", .sql = "COMMIT" };
 const struct vd_pg_statement vd_pg_rollback = { .name = "rollback", .sql = "ROLLBACK" };
 
-enum { SPARE_MAX = 32 };
+/* A connection has some in reserve from its beginning: without one nobody could be told that there is no memory. */
+enum { SPARE_MAX = 32, RESERVE = 16 };
 /* every parameter and every result is binary */
 static const int formats[VD_PG_PARAMS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
 	1, 1, 1 };
@@ -53,16 +55,38 @@ void pg_segment_recycle(struct vd_pg_segment *segment)
 	pg->spare_count++;
 }
 
+bool pg_segments_reserve(struct vd_pg *pg)
+{
+	for (; pg->spare_count < RESERVE; pg->spare_count++) {
+		struct vd_pg_segment *segment = calloc(1, sizeof *segment);
+		if (segment == NULL)
+			return false;
+		TAILQ_INSERT_HEAD(&pg->spare, segment, link);
+	}
+	return true;
+}
+
+/* The reserve is touched without memory only; beyond it there is nothing left but to wait for some. */
+static struct vd_pg_segment *segment_take(struct vd_pg *pg)
+{
+	struct vd_pg_segment *segment = NULL;
+	if (pg->spare_count <= RESERVE)
+		segment = calloc(1, sizeof *segment);
+	while (segment == NULL && pg->spare_count == 0) {
+		usleep(1000);
+		segment = calloc(1, sizeof *segment);
+	}
+	if (segment != NULL)
+		return segment;
+	segment = TAILQ_FIRST(&pg->spare);
+	TAILQ_REMOVE(&pg->spare, segment, link);
+	pg->spare_count--;
+	return segment;
+}
+
 static struct vd_pg_segment *segment_new(struct vd_pg *pg)
 {
-	struct vd_pg_segment *segment = TAILQ_FIRST(&pg->spare);
-	if (segment != NULL) {
-		TAILQ_REMOVE(&pg->spare, segment, link);
-		pg->spare_count--;
-	} else {
-		segment = calloc(1, sizeof *segment);
-		VD_ASSERT(segment != NULL); /* a few hundred bytes, without which nobody could be told anything */
-	}
+	struct vd_pg_segment *segment = segment_take(pg);
 	segment->pg = pg;
 	segment->callback = NULL;
 	segment->arg = NULL;

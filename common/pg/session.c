@@ -41,22 +41,36 @@ struct session {
 	const char *names[SETTINGS_MAX];
 	const char *values[SETTINGS_MAX];
 	size_t count;
+	bool no_memory; /* a session without one of its settings, such as the schema, is none */
 };
 
 static void set(struct session *session, const char *name, const char *value)
 {
-	if (value == NULL)
-		return;
 	VD_ASSERT(session->count < SETTINGS_MAX);
 	session->names[session->count] = name;
 	session->values[session->count++] = value;
+}
+
+/* What the role asks for. */
+static void set_if(struct session *session, const char *name, const char *value)
+{
+	if (value != NULL)
+		set(session, name, value);
+}
+
+static void set_made(struct session *session, const char *name, const char *value)
+{
+	if (value == NULL)
+		session->no_memory = true;
+	else
+		set(session, name, value);
 }
 
 static void set_number(
 	struct session *session, struct vd_arena *arena, const char *name, int64_t value, const char *unit)
 {
 	if (value > 0)
-		set(session, name, vd_arena_format(arena, "%lld%s", (long long)value, unit));
+		set_made(session, name, vd_arena_format(arena, "%lld%s", (long long)value, unit));
 }
 
 static void on_identity(void *arg, const struct vd_pg_rows *rows)
@@ -104,6 +118,8 @@ static void send_optional(struct vd_pg *pg, struct vd_arena *arena)
 		return;
 	set_number(&session, arena, "client_connection_check_interval",
 		pg->settings.client_connection_check_interval_ms, "ms");
+	if (session.no_memory)
+		return; /* and goes without it */
 	vd_pg_params_init(&params, arena);
 	vd_pg_params_text_array(&params, session.names, session.count);
 	vd_pg_params_text_array(&params, session.values, session.count);
@@ -120,7 +136,7 @@ void pg_session_start(struct vd_pg *pg)
 	struct vd_pg_params params;
 	vd_arena_init(&arena, SIZE_MAX);
 	if (s->schema != NULL)
-		set(&session, "search_path", vd_arena_format(&arena, "\"%s\", pg_temp", s->schema));
+		set_made(&session, "search_path", vd_arena_format(&arena, "\"%s\", pg_temp", s->schema));
 	set(&session, "client_min_messages", "warning");
 	set(&session, "default_transaction_isolation", "read committed");
 	set(&session, "default_transaction_read_only", "off");
@@ -137,8 +153,13 @@ void pg_session_start(struct vd_pg *pg)
 	set_number(&session, &arena, "tcp_keepalives_idle", s->keepalives_idle_s, "s");
 	set_number(&session, &arena, "tcp_keepalives_interval", s->keepalives_interval_s, "s");
 	set_number(&session, &arena, "tcp_keepalives_count", s->keepalives_count, "");
-	set(&session, "synchronous_commit", s->synchronous_commit);
-	set(&session, "plan_cache_mode", s->plan_cache_mode);
+	set_if(&session, "synchronous_commit", s->synchronous_commit);
+	set_if(&session, "plan_cache_mode", s->plan_cache_mode);
+	if (session.no_memory) {
+		vd_arena_fini(&arena);
+		pg_disconnect(pg, "out of memory");
+		return;
+	}
 	vd_pg_params_init(&params, &arena);
 	vd_pg_params_text_array(&params, session.names, session.count);
 	vd_pg_params_text_array(&params, session.values, session.count);

@@ -218,13 +218,11 @@ static void on_closed(void *arg, struct vd_pg *pg, const char *reason)
 {
 	struct vd_admin *admin = arg;
 	bool connecting = admin->connecting;
-	(void)pg;
 	admin->pg = NULL;
 	admin->connecting = false;
 	admin->checked = false;
 	vd_loop_stop(admin->loop);
-	/* A server that answers and refuses is not one that is away, unless it is only starting or stopping. */
-	if (connecting && strstr(reason, "FATAL") != NULL && strstr(reason, "the database system is") == NULL)
+	if (connecting && vd_pg_is_refused(pg))
 		admin_done(
 			admin, VD_ERROR_CONNECTION_STRING_INVALID, "check user, password and database", "%s", reason);
 	else if (connecting)
@@ -256,8 +254,9 @@ int admin_begin(struct vd_admin *admin, struct vd_admin_error *error, bool check
 	if (admin->pg == NULL)
 		code = connect_now(admin);
 	if (code == 0 && check && !admin->checked) {
-		vd_schema_check(admin->pg, admin->schema.text, admin_on_schema, admin);
-		code = admin_wait(admin);
+		code = vd_schema_check(admin->pg, admin->schema.text, admin_on_schema, admin)
+				   ? admin_wait(admin)
+				   : admin_error(admin->error, VD_ERROR_OUT_OF_MEMORY, NULL, "out of memory");
 		admin->checked = code == 0;
 	}
 	return code;

@@ -27,8 +27,9 @@ int vd_admin_migrate(struct vd_admin *admin, struct vd_admin_migrated *migrated,
 	int code = admin_begin(admin, error, false);
 	if (code != 0)
 		return code;
-	vd_migrate(admin->pg, admin->schema.text, on_migrated, &migration);
-	code = admin_wait(admin);
+	code = vd_migrate(admin->pg, admin->schema.text, on_migrated, &migration)
+			   ? admin_wait(admin)
+			   : admin_error(admin->error, VD_ERROR_OUT_OF_MEMORY, NULL, "out of memory");
 	admin->checked = code == 0;
 	return code;
 }

@@ -145,12 +145,11 @@ static void on_desk_up(void *arg, struct vd_pg *pg)
 
 static void on_desk_down(void *arg, struct vd_pg *pg, const char *reason, unsigned attempt, int64_t retry_ms)
 {
-	(void)pg;
 	struct vd_committer *committer = arg;
 	vd_log_warning("desk has no connection, commits wait", VD_LOG_TEXT("reason", reason),
 		VD_LOG_UINT("attempt", attempt), VD_LOG_INT("retry_ms", retry_ms));
 	if (!committer->desk_refused)
-		vd_database_problem(committer->database, false, reason);
+		vd_database_not_reached(committer->database, pg, reason);
 	committer->desk_refused = false;
 	vd_committer_pump(committer);
 }

@@ -10,6 +10,7 @@
 #include "follower/commit/reply.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* The numbers of an entry in the form of a verdict. */
 static struct vd_bytes further_of(const struct vd_reply_entry *entry, uint8_t *bytes)
@@ -88,12 +89,15 @@ static void on_up(void *arg, struct vd_pg *pg)
 
 static void on_down(void *arg, struct vd_pg *pg, const char *reason, unsigned attempt, int64_t retry_ms)
 {
-	(void)pg;
 	struct vd_committer *committer = arg;
+	bool is_deaf = strstr(reason, "connection pooler") != NULL; /* the listener's own words */
 	vd_pg_listener_detach(committer->listener);
 	vd_log_warning("inbox has no connection, verdicts are looked up when it is back",
 		VD_LOG_TEXT("reason", reason), VD_LOG_UINT("attempt", attempt), VD_LOG_INT("retry_ms", retry_ms));
-	vd_database_problem(committer->database, false, reason);
+	if (is_deaf)
+		vd_database_problem(committer->database, true, reason);
+	else
+		vd_database_not_reached(committer->database, pg, reason);
 	vd_committer_pump(committer);
 }
 

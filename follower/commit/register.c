@@ -88,8 +88,8 @@ void vd_register_pump(struct vd_committer *committer, struct vd_pg *desk)
 		return;
 	committer->asking = true;
 	if (!committer->schema_checked) {
-		vd_schema_check(desk, committer->database->settings.schema, on_schema, committer);
-		return;
+		committer->asking = vd_schema_check(desk, committer->database->settings.schema, on_schema, committer);
+		return; /* without memory the next tick tries again */
 	}
 	struct vd_arena arena;
 	vd_arena_init(&arena, SIZE_MAX);

@@ -72,6 +72,7 @@ struct vd_snapshots {
 	struct vd_database *database;
 	struct vd_snapshot *forming; /* NULL: nobody waits */
 	struct vd_task pump;
+	struct vd_deadline again;
 	struct vd_arena scratch; /* parameters, until they are sent */
 	bool is_closing;
 	unsigned links;
@@ -87,8 +88,8 @@ VD_MUST_USE bool measure_ask(struct vd_pg_segment *segment, struct vd_fetch *fet
 void measure_tell(struct vd_fetch *fetch);
 
 /* reader.c */
-/* False without memory. */
-VD_MUST_USE bool reader_open(struct reader *reader);
+/* Without memory the pump is asked again soon. */
+void reader_open(struct reader *reader);
 /* Its snapshot is over: the next one's statements stand behind this one's COMMIT. */
 void reader_release(struct reader *reader);
 void reader_close(struct reader *reader);

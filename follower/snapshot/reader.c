@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reader.c: the connections of snapshots: opened when they are needed, lost, closed. */
+#include "common/base/clock.h"
 #include "common/base/codes.h"
 #include "common/pg/connection.h"
 #include "follower/snapshot/internal.h"
@@ -45,6 +46,7 @@ void snapshots_release(struct vd_snapshots *pool)
 	struct vd_database *database = pool->database;
 	vd_arena_fini(&pool->scratch);
 	vd_guard_withdraw(database->guard, &pool->pump);
+	vd_deadline_cancel(&pool->again);
 	free(pool);
 	vd_database_release(database);
 }
@@ -90,9 +92,11 @@ static void on_up(void *arg, struct vd_pg *pg)
 	vd_guard_post(reader->pool->database->guard, &reader->pool->pump);
 }
 
+enum { OPEN_AGAIN_US = 50000 };
+
 /* A connection that hangs is a lost snapshot. A process that stands still must not hold an old one for long, unless it asked
  * for that. */
-bool reader_open(struct reader *reader)
+void reader_open(struct reader *reader)
 {
 	struct vd_pg_settings settings;
 	vd_database_pg_settings(reader->pool->database, &settings);
@@ -105,5 +109,7 @@ bool reader_open(struct reader *reader)
 			.on_up = on_up, .on_down = on_down, .on_closed = on_link_closed, .arg = reader });
 	if (reader->link != NULL)
 		reader->pool->links++;
-	return reader->link != NULL;
+	else /* somebody waits for it, and perhaps nobody else comes */
+		vd_deadline_arm(
+			reader->pool->database->deadlines, &reader->pool->again, vd_clock_us() + OPEN_AGAIN_US);
 }

@@ -128,7 +128,7 @@ static struct reader *reader_free(struct vd_snapshots *pool)
 		if (reader->is_long)
 			continue;
 		if (reader->link == NULL) {
-			(void)!reader_open(reader); /* without memory now: with the next one that waits */
+			reader_open(reader);
 			return NULL;
 		}
 		if (reader->pg == NULL)
@@ -155,7 +155,7 @@ static void snapshot_start(struct vd_snapshot *snapshot, struct reader *reader)
 static void long_start(struct vd_snapshot *snapshot, struct reader *reader)
 {
 	if (reader->link == NULL)
-		(void)!reader_open(reader); /* without memory now: with the next turn of the pump */
+		reader_open(reader);
 	else if (reader->pg != NULL)
 		snapshot_start(snapshot, reader);
 }
@@ -214,6 +214,7 @@ struct vd_snapshots *vd_snapshots_open(struct vd_database *database)
 	pool->database = database;
 	pool->reader_count = count;
 	pool->pump = (struct vd_task){ .run = pump, .arg = pool };
+	pool->again = (struct vd_deadline){ .callback = pump, .arg = pool };
 	vd_arena_init(&pool->scratch, SIZE_MAX);
 	for (unsigned i = 0; i < count; i++) {
 		pool->readers[i].pool = pool;

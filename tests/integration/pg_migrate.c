@@ -42,9 +42,9 @@ static void on_up(void *arg, struct vd_pg *pg)
 {
 	struct program *program = arg;
 	if (program->check)
-		vd_schema_check(pg, program->schema, on_report, program);
+		VD_ASSERT(vd_schema_check(pg, program->schema, on_report, program));
 	else
-		vd_migrate(pg, program->schema, on_report, program);
+		VD_ASSERT(vd_migrate(pg, program->schema, on_report, program));
 }
 
 static void on_closed(void *arg, struct vd_pg *pg, const char *reason)

@@ -47,7 +47,7 @@ static void on_report(void *arg, const struct vd_schema_report *report)
 static struct told migrated(struct fixture *f, const struct vd_migration *migrations, size_t count)
 {
 	struct told told = { .f = f };
-	vd_migrate_with(f->pg, "mine", migrations, count, on_report, &told);
+	assert_true(vd_migrate_with(f->pg, "mine", migrations, count, on_report, &told));
 	assert_int_equal(told.times, 0);
 	FIXTURE_RUN_UNTIL(f, told.times == 1);
 	return told;
@@ -56,7 +56,7 @@ static struct told migrated(struct fixture *f, const struct vd_migration *migrat
 static struct told checked(struct fixture *f, const struct vd_migration *migrations, size_t count)
 {
 	struct told told = { .f = f };
-	vd_schema_check_with(f->pg, "mine", migrations, count, on_report, &told);
+	assert_true(vd_schema_check_with(f->pg, "mine", migrations, count, on_report, &told));
 	FIXTURE_RUN_UNTIL(f, told.times == 1);
 	return told;
 }
@@ -133,7 +133,7 @@ static void a_lost_connection_is_told_once(void **state)
 	char sql[120];
 	fixture_init(&other);
 	fixture_connect(&other);
-	vd_migrate_with(f->pg, "mine", slow, 1, on_report, &told);
+	assert_true(vd_migrate_with(f->pg, "mine", slow, 1, on_report, &told));
 	snprintf(
 		sql, sizeof sql, "SELECT pg_sleep(0.2), pg_terminate_backend(%d)", vd_pg_server(f->pg)->backend_pid);
 	struct seen seen = { .fixture = f };

@@ -48,6 +48,8 @@ void vd_watches_end(struct vd_transaction *transaction, int code)
 
 void vd_watches_arm(struct vd_transaction *transaction)
 {
+	if (TAILQ_EMPTY(&transaction->watches))
+		return; /* a commit may outlast its database's close, which has ended them */
 	struct vd_watcher *watcher = transaction->database->watcher;
 	struct vd_watch *watch;
 	while ((watch = TAILQ_FIRST(&transaction->watches)) != NULL) {

@@ -820,3 +820,12 @@ def test_close_with_everything_open(workers, key):
         if i % 3 == 0:
             tr._future("on_error", 1007)
     worker.close()
+
+
+def test_closing_while_commits_are_decided(world, program):
+    """Some of them commit after their transactions were taken from the database that closes."""
+    orders = "".join(f"new {i}\nset {i} 636c6f7365 31\ncommit {i} {i}\n" for i in range(3000)) + "wait 0\nclose\n"
+    for _ in range(3):
+        done = subprocess.run([program("tests/integration/transaction_driver"), world.database.dsn()], input=orders, text=True,
+                              capture_output=True, timeout=120, check=False)
+        assert done.returncode == 0 and done.stdout.splitlines()[-1] == "closed", done.stderr[-2000:]

@@ -106,8 +106,10 @@ def test_reading_above_the_newest_version(worker, key):
     assert tr.get(key) is None
     tr.reset()
     assert tr.read_at(2**62) == 0
+    assert tr.conflict("read", key, key + b"\0") == 0  # without it there is nothing to refuse
     tr.set(key, b"1")
     commit = tr.commit_later()
+    assert not commit.is_ready()
     time.sleep(0.3)  # decided by now, as a rule, and not yet told
     tr.reset()
     assert commit.code() in (1009, 1025)

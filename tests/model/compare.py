@@ -5,8 +5,8 @@ The answers are read afterwards, so the model may know which version a transacti
 choice, within rule 4. Everything else is the model's own."""
 from program import ENDS, READS, bytes_of
 from ranges import END, Ranges
-from store import STAMPED_KEY, Store, stamp_of
-from transaction import (CANCELLED, COMMITTED, INVALID_VERSION, NO_COMMIT_VERSION, NOT_COMMITTED, OPEN, TOO_LARGE, TOO_OLD, Error,
+from store import SEQUENCED_VALUE, STAMPED_KEY, Store, holds, stamp_of
+from transaction import (CANCELLED, COMMITTED, INVALID_VERSION, NO_COMMIT_VERSION, NOT_COMMITTED, OPEN, PRECONDITION_FAILED, TOO_LARGE, TOO_OLD, Error,
                          Transaction)
 
 
@@ -15,6 +15,10 @@ PREFIXES = {"r": b"\xff\xff/transaction/read_conflict_range/", "w": b"\xff\xff/t
 
 class Disagreement(Exception):
     """The library said something else."""
+
+
+def is_stamping(transaction):
+    return any(m.kind == STAMPED_KEY or (m.kind == SEQUENCED_VALUE and m.is_stamped) for m in transaction.mutations)
 
 
 def rows_of(words):
@@ -49,7 +53,8 @@ class Comparison:
     def __init__(self, program, answers):
         self.program = program
         self.answers = answers
-        self.store = Store(program.content, *answers.beginning)
+        counters = {counter: before for counter, (before, _) in answers.counters.items()}
+        self.store = Store(program.content, counters, *answers.beginning)
         self.versions = [answers.beginning[0]]  # of the commits that wrote, as readat counts them
         self.slots = {}
         self.acknowledged = 0  # the newest version before the present group
@@ -75,6 +80,9 @@ class Comparison:
         self.run_group(group)
         for number in self.slots:
             self.end_stamps(self.slots[number], CANCELLED)
+        numbers = {counter: after for counter, (_, after) in self.answers.counters.items()}
+        if numbers != self.store.counters:
+            raise Disagreement(f"the counters at the end\n  expected: {self.store.counters}\n  are:      {numbers}")
         if self.answers.content != self.store.newest.content:
             raise Disagreement(f"the end\n  expected: {self.store.newest.content}\n  is:       {self.answers.content}")
 
@@ -167,14 +175,27 @@ class Comparison:
         self.write(slot, slot.transaction.clear_range, begin, end)
 
     def do_atomic(self, slot, _, op, key, operand):
-        asked = op == STAMPED_KEY and slot.may_know_version and slot.transaction.state == OPEN
-        if asked and slot.acknowledged is None:
-            slot.acknowledged = self.acknowledged  # the driver asks for the version then
-        version = self.version_of(slot) if asked else None
-        if version is not None:
-            self.write(slot, slot.transaction.atomic, op, key, operand, stamp_of(version, 0))
-        else:
-            self.write(slot, slot.transaction.atomic, op, key, operand)
+        least = [self.least_stamp(slot)] if op == STAMPED_KEY else []
+        self.write(slot, slot.transaction.atomic, op, key, operand, *least)
+
+    def least_stamp(self, slot):
+        """What the transaction knows of the stamp that it may get: it is above its read version, if it knows that. The driver asks for
+        the version of a transaction that has read."""
+        if not slot.may_know_version or slot.transaction.state != OPEN:
+            return stamp_of(0, 0)
+        if slot.acknowledged is None:
+            slot.acknowledged = self.acknowledged
+        return stamp_of(self.version_of(slot) or 0, 0)
+
+    def do_seqk(self, slot, _, *arguments):
+        self.write(slot, slot.transaction.sequenced_key, *arguments)
+
+    def do_seqv(self, slot, _, counter, key, value, is_stamped):
+        least = [self.least_stamp(slot)] if is_stamped else []
+        self.write(slot, slot.transaction.sequenced_value, counter, key, value, is_stamped, *least)
+
+    def do_pre(self, slot, words, *arguments):
+        self.said_code(words, slot.transaction.demand, *arguments)
 
     def do_conf(self, slot, words, kind, begin, end):
         self.said_code(words, slot.transaction.add_conflict, kind, begin, end)
@@ -188,13 +209,15 @@ class Comparison:
         if self.said_code(words, lambda: slot.transaction.check_special() or 0) is None:
             return
         prefix = PREFIXES[kind]
-        rows = [(min(key[len(prefix):], END), value) for key, value in rows_of(words)[0]]
-        said = Ranges(list(zip([k for k, v in rows if v == b"1"], [k for k, v in rows if v == b"0"])))
+        rows = [(key[len(prefix):], value) for key, value in rows_of(words)[0]]
+        pairs = [(begin, min(end, END)) for (begin, b), (end, e) in zip(rows[::2], rows[1::2])
+                 if (b, e) == (b"1", b"0") and begin < END]  # behind END there are counters
+        said = Ranges(pairs)
         leasts = [0] if self.version_of(slot) is None else [0, self.version_of(slot)]
         expected = [slot.transaction.conflict_ranges(kind, stamp_of(version, 0)) for version in leasts]
-        if kind == "w" and len(leasts) == 1 and any(op == STAMPED_KEY for op, _, _, _ in slot.transaction.mutations):
+        if kind == "w" and len(leasts) == 1 and is_stamping(slot.transaction):
             return  # begins at a version that nobody could be asked for
-        if len(rows) != 2 * len(said.all) or all(said.all != ranges.all for ranges in expected):
+        if len(pairs) != len(said.all) or all(said.all != ranges.all for ranges in expected):
             if slot.lost_reads and kind == "r" and all(said.covers(*r) for r in expected[0].all):
                 return
             self.wrong(expected[0].all, said.all)
@@ -220,7 +243,7 @@ class Comparison:
     def read(self, slot, words, *how):
         """One of the versions that it may have read at must explain the answer. The library makes itself a second view for a read
         that writes overtake, and may then know the read version, and thus better what a versionstamped key may become."""
-        overtaken = self.now[1].together and any(kind == STAMPED_KEY for kind, _, _, _ in slot.transaction.mutations)
+        overtaken = self.now[1].together and is_stamping(slot.transaction)
         reason = None
         for version in self.possible_versions(slot):
             views = [slot.transaction]
@@ -294,6 +317,8 @@ class Comparison:
             self.committed(slot, version, order)
         elif code == NOT_COMMITTED:
             self.lost(slot, words)
+        elif code == PRECONDITION_FAILED:
+            self.refused(slot)
         elif code == TOO_LARGE and transaction.size_limit is not None and (slot.size is None or slot.size > transaction.size_limit):
             pass
         else:
@@ -323,7 +348,20 @@ class Comparison:
         if rivals:
             self.wrong(f"1020: it read {transaction.reads.all} at {self.version_of(slot)}, and at {rivals[0].version} were written "
                        f"{rivals[0].writes.all}")
-        self.store.apply(version, order, transaction.mutations, transaction.writes)
+        failed = [p for p in transaction.preconditions if not holds(p, self.store.newest.content)]
+        if failed:
+            self.wrong(f"7001: {failed}")
+        commit = self.store.apply(version, order, transaction.mutations, transaction.writes)
+        transaction.numbers = commit.numbers
+
+    def refused(self, slot):
+        """A precondition: it failed at its turn, which was somewhere in the present group, and conflicts come first."""
+        states = [self.store.at(self.acknowledged), *(c.content for c in self.store.since(self.acknowledged))]
+        if all(holds(p, content) for p in slot.transaction.preconditions for content in states):
+            self.wrong("0: all preconditions held")
+        rivals = [c for c in self.rivals(slot) if c.version <= self.acknowledged]
+        if rivals:
+            self.wrong("1020, which comes first")
 
     def lost(self, slot, words):
         transaction, rivals = slot.transaction, self.rivals(slot)
@@ -347,13 +385,33 @@ class Comparison:
             return
         slot.stamps.append(self.now)
 
+    def do_await(self, slot, words, counter):
+        if slot.transaction.state == OPEN and not slot.transaction.deferred and not slot.transaction.has_sequenced(counter):
+            if not words or int(words[0]) != NO_COMMIT_VERSION:
+                self.wrong(NO_COMMIT_VERSION)
+            return
+        self.do_stamp(slot, words)
+
+    def do_first(self, slot, words, counter):
+        if slot.commit is not None:
+            return  # it is under way, and may have ended
+        number = self.said_code(words, slot.transaction.first_number, counter)
+        if number is not None and int(words[1]) != number:
+            self.wrong(number)
+
     def end_stamps(self, slot, code, does=True, stamp=None):
         if not does:
             return
         for self.now in slot.stamps:
             words = self.answers.results.get(self.now[0])
-            if not words or int(words[0]) != code or (stamp is not None and bytes_of(words[1]) != stamp):
-                self.wrong(f"{code} {stamp.hex() if stamp else ''}")
+            if not words or int(words[0]) != code:
+                self.wrong(code)
+            if code != 0:
+                continue
+            is_number = self.now[1].name == "await"
+            expected = slot.transaction.numbers.get(self.now[1].arguments[0]) if is_number else stamp.hex()
+            if words[1] != str(expected):
+                self.wrong(expected)
         slot.stamps = []
 
     def do_committed(self, slot, words):
@@ -367,7 +425,7 @@ class Comparison:
         if self.said_code(words, lambda: slot.transaction.check() or 0) is None:
             return
         slot.size = int(words[1])
-        least = sum(len(key) + len(parameter) for _, key, parameter, _ in slot.transaction.mutations)
+        least = sum(len(m.key) + len(m.parameter) for m in slot.transaction.mutations)
         if slot.size < least:
             self.wrong(f"at least {least}, for the mutations alone")
 

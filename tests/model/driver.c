@@ -12,6 +12,7 @@
  *     v T EPOCH VERSION   the read version of a transaction that read. Its epoch counts what may have begun it anew: new, reset, onerr
  *     r INDEX CODE ...    what an operation said; nothing for those that return nothing
  *     d K V               what the store holds at the end
+ *     c 0 K V, c 1 K V    the counters before and after: they cannot be cleared
  *     end MILLISECONDS
  */
 #include "verdict/verdict.h"
@@ -26,6 +27,8 @@
 #define SLOTS      8
 #define OPERATIONS 4096
 #define WORDS      20
+
+#define COUNTERS_END "\xff/counter0" /* '0' comes after '/' */
 
 static struct event_base *base;
 static struct vd_database *database;
@@ -238,13 +241,20 @@ static struct vd_selector selector(char **words)
 	return made;
 }
 
+/* What a versionstamped key may become depends on whether the read version is known: it is, if the transaction has read. The
+ * loop turns then. */
+static void know_version(struct slot *slot)
+{
+	ask_version(slot);
+	tell_version(slot);
+}
+
 /* What ends a transaction: its version is told first, and a commit that is under way is waited for. The loop turns. */
 static void before_end(struct call *call)
 {
 	if (call->slot->commits)
 		settle((size_t)(call->operation - operations));
-	ask_version(call->slot);
-	tell_version(call->slot);
+	know_version(call->slot);
 }
 
 static void begin_anew(struct call *call)
@@ -309,14 +319,10 @@ static void do_clearr(struct call *call)
 	vd_transaction_clear_range(call->transaction, begin.data, begin.size, end.data, end.size);
 }
 
-/* What a versionstamped key may become depends on whether the read version is known: it is, if the transaction has read. The loop turns
- * then. */
 static void do_atomic(struct call *call)
 {
-	if (number(call->words[0]) == VD_MUTATION_SET_VERSIONSTAMPED_KEY) {
-		ask_version(call->slot);
-		tell_version(call->slot);
-	}
+	if (number(call->words[0]) == VD_MUTATION_SET_VERSIONSTAMPED_KEY)
+		know_version(call->slot);
 	struct blob key = blob(call->words[1]), operand = blob(call->words[2]);
 	vd_transaction_atomic_op(call->transaction, (enum vd_mutation_type)number(call->words[0]), key.data,
 		key.size, operand.data, operand.size);
@@ -401,6 +407,49 @@ static void do_stamp(struct call *call)
 	call->operation->future = vd_transaction_get_versionstamp(call->transaction);
 }
 
+static void do_seqk(struct call *call)
+{
+	char **words = call->words;
+	struct blob counter = blob(words[0]), prefix = blob(words[1]), value = blob(words[2]);
+	vd_transaction_set_sequenced_key(call->transaction, counter.data, counter.size, prefix.data, prefix.size,
+		value.data, value.size, number(words[3]) != 0);
+}
+
+static void do_seqv(struct call *call)
+{
+	char **words = call->words;
+	bool is_stamped = number(words[3]) != 0;
+	if (is_stamped)
+		know_version(call->slot);
+	struct blob counter = blob(words[0]), key = blob(words[1]), value = blob(words[2]);
+	vd_transaction_set_sequenced_value(call->transaction, counter.data, counter.size, key.data, key.size,
+		value.data, value.size, is_stamped);
+}
+
+static void do_first(struct call *call)
+{
+	struct blob counter = blob(call->words[0]);
+	int64_t first = 0;
+	int code = vd_transaction_get_first_number(call->transaction, counter.data, counter.size, &first);
+	fprintf(call->operation->out, "%d %" PRId64, code, first);
+}
+
+static void do_await(struct call *call)
+{
+	struct blob counter = blob(call->words[0]);
+	call->operation->is_stamp = true;
+	call->operation->future =
+		vd_transaction_await_first_number(call->transaction, counter.data, counter.size);
+}
+
+static void do_pre(struct call *call)
+{
+	struct blob key = blob(call->words[1]), value = blob(call->words[2]);
+	fprintf(call->operation->out, "%d",
+		vd_transaction_add_precondition(call->transaction, (enum vd_precondition_type)number(call->words[0]),
+			key.data, key.size, value.data, value.size));
+}
+
 static void do_size(struct call *call)
 {
 	int64_t size = 0;
@@ -433,6 +482,11 @@ static const struct {
 	{ "version", do_version }, /* the read version */
 	{ "readat", do_readat },   /* N: set_read_version to that of the program's N-th commit, 0 its beginning */
 	{ "commit", do_commit },   /* answers VERSION ORDER, or VERSION B E of the conflict */
+	{ "seqk", do_seqk },       /* COUNTER PREFIX V STAMPED */
+	{ "seqv", do_seqv },       /* COUNTER K V STAMPED */
+	{ "first", do_first },     /* COUNTER: the first number that it gave */
+	{ "await", do_await },     /* COUNTER: the same; answers when the transaction ends */
+	{ "pre", do_pre },         /* KIND K V: a precondition */
 	{ "stamp", do_stamp },     /* get_versionstamp: answers when the transaction ends */
 	{ "size", do_size },       /* the approximate size */
 	{ "committed", do_committed }, /* the committed version */
@@ -488,21 +542,25 @@ static bool fill(struct vd_transaction *start)
 	return done;
 }
 
-static void dump(void)
+/* All rows from begin up to end, each behind these words. */
+static void dump(const char *words, const char *first, const char *last)
 {
 	struct vd_transaction *transaction;
-	struct vd_selector begin = vd_first_greater_or_equal("", 0), end = vd_first_greater_or_equal("\xff", 1);
+	struct vd_selector begin = vd_first_greater_or_equal(first, strlen(first));
+	struct vd_selector end = vd_first_greater_or_equal(last, strlen(last));
 	bool more = true;
-	if (vd_transaction_new(database, &transaction) != 0)
+	if (vd_transaction_new(database, &transaction) != 0 ||
+		vd_transaction_set_option(transaction, "read_system_keys", NULL) != 0)
 		abort();
-	for (struct vd_future *last = NULL; more || last != NULL;) {
+	for (struct vd_future *before = NULL; more || before != NULL;) {
 		struct vd_future *rows = more ? vd_transaction_get_range(transaction, &begin, &end, NULL) : NULL;
 		const struct vd_row *row;
 		size_t count = 0;
 		more = false;
-		if (rows != NULL && is_done(rows, "the end") && vd_future_get_rows(rows, &row, &count, &more) == 0) {
+		if (rows != NULL && is_done(rows, "the store") &&
+			vd_future_get_rows(rows, &row, &count, &more) == 0) {
 			for (size_t i = 0; i < count; i++) {
-				putchar('d');
+				fputs(words, stdout);
 				put_hex(stdout, row[i].key, row[i].key_size);
 				put_hex(stdout, row[i].value, row[i].value_size);
 				putchar('\n');
@@ -510,8 +568,8 @@ static void dump(void)
 			if (count > 0)
 				begin = vd_first_greater_than(row[count - 1].key, row[count - 1].key_size);
 		}
-		vd_future_free(last); /* begin borrowed from it */
-		last = rows;
+		vd_future_free(before); /* begin borrowed from it */
+		before = rows;
 	}
 	vd_transaction_free(transaction);
 }
@@ -530,6 +588,7 @@ static void run_program(struct vd_transaction *start)
 {
 	int64_t begun = now_ms();
 	bool filled = fill(start);
+	dump("c 0", VD_COUNTER_PREFIX, COUNTERS_END);
 	first_open = 0;
 	for (size_t i = 0; filled && i < operation_count; i++)
 		operate(i);
@@ -545,7 +604,8 @@ static void run_program(struct vd_transaction *start)
 		free(operation->line);
 		memset(operation, 0, sizeof *operation);
 	}
-	dump();
+	dump("d", "", "\xff");
+	dump("c 1", VD_COUNTER_PREFIX, COUNTERS_END);
 	printf("end %" PRId64 "\n", now_ms() - begun);
 	fflush(stdout);
 	operation_count = 0;

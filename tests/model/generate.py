@@ -3,8 +3,8 @@
 import struct
 
 from program import Operation, Program
-from store import ATOMICS, KEY_LIMIT, STAMPED_KEY, STAMPED_VALUE, VALUE_LIMIT
-from transaction import EXACT, ITERATOR, LARGE, MEDIUM, SERIAL, SMALL, WANT_ALL
+from store import ATOMICS, COUNTERS, IS_ABSENT, IS_EMPTY, IS_PRESENT, IS_VALUE, KEY_LIMIT, STAMPED_KEY, STAMPED_VALUE, VALUE_LIMIT
+from transaction import EXACT, ITERATOR, LARGE, MEDIUM, RETRYABLE, SERIAL, SMALL, WANT_ALL
 
 KEYS = [b"", b"\0", b"\0\0", b"\0a", b"a", b"a\0", b"a\0\0", b"aa", b"aaa", b"ab", b"a\xfe", b"a\xff", b"a\xff\xff", b"b", b"b\0", b"ba",
         b"bb", b"bbb", b"b\xff", b"c", b"ca", b"\xfe", b"\xfe\0", b"\xfe\xff", b"\xfe\xff\xff", b"aaaaaaaa", b"b" * KEY_LIMIT]
@@ -15,7 +15,8 @@ ALONE = ("new", "reset", "cancel", "onerr", "ranges")  # what these say may depe
 
 # What a program is about: weights of its operations.
 EVEN = {"set": 10, "clear": 4, "clearr": 4, "atomic": 10, "stamped": 2, "conf": 3, "ranges": 4, "get": 12, "getk": 10, "range": 14, "version": 1,
-        "commit": 7, "stamp": 1, "size": 1, "committed": 1, "reset": 1, "new": 1, "cancel": 0.3, "onerr": 1, "opt": 2, "readat": 0.3}
+        "commit": 7, "stamp": 1, "size": 1, "committed": 1, "reset": 1, "new": 1, "cancel": 0.3, "onerr": 1, "opt": 2, "readat": 0.3,
+        "seqk": 1, "seqv": 1, "first": 0.5, "await": 0.5, "pre": 1}
 THEMES = [
     (6, {}),
     (2, {"atomic": 40}),
@@ -23,6 +24,8 @@ THEMES = [
     (2, {"range": 50}),
     (2, {"getk": 40}),
     (3, {"commit": 20, "set": 20}),
+    (1, {"seqk": 20, "seqv": 12, "first": 5, "await": 5, "commit": 15}),
+    (1, {"pre": 20, "commit": 20}),
     (1, {"commit": 20, "clearr": 15, "conf": 15}),
     (1, {"reset": 5, "onerr": 8, "cancel": 2, "committed": 5, "size": 5}),
 ]
@@ -99,13 +102,14 @@ class Generator:
         name = rng.choices(self.names, self.weights)[0]
         if rng.random() < self.error_rate:
             return [self.faulty(slot)]
-        made = getattr(self, "make_" + name, None)
-        operations = made(slot) if made else [Operation(name, slot)]
+        operations = self.made(name, slot)
         for operation in operations:
             operation.together = operation.name not in ALONE and rng.random() < self.together
-        if name == "commit" or name == "cancel":
-            self.ended.add(slot)
         return operations
+
+    def made(self, name, slot):
+        make = getattr(self, "make_" + name, None)
+        return make(slot) if make else [Operation(name, slot)]
 
     def make_set(self, slot):
         return [Operation("set", slot, self.key(), self.value())]
@@ -126,6 +130,36 @@ class Generator:
             return [Operation("atomic", slot, STAMPED_KEY, self.template(head, tail), self.value())]
         value = self.template(rng.choice([b"", b"v"]), rng.choice([b"", b"w"]))
         return [Operation("atomic", slot, STAMPED_VALUE, self.key(), value)]
+
+    def counter(self):
+        return COUNTERS + self.rng.choice([b"", b"a", b"a", b"b"])
+
+    def make_seqk(self, slot):
+        is_stamped = self.rng.randint(0, 1)
+        value = self.template(b"v", b"w") if is_stamped else self.value()
+        return [Operation("seqk", slot, self.counter(), self.rng.choice([b"", b"a", b"b", b"aa", b"\xfe"]), value, is_stamped)]
+
+    def make_seqv(self, slot):
+        """Mostly after a key of the same counter: there must be one."""
+        rng = self.rng
+        before = self.make_seqk(slot) if rng.random() < 0.9 else []
+        counter = before[0].arguments[0] if before else self.counter()
+        is_stamped = rng.randint(0, 1)
+        key = self.template(rng.choice([b"", b"a"]), rng.choice([b"", b"s"])) if is_stamped else self.key()
+        value = b"n" * 9 + rng.choice([b"", b"w"]) + struct.pack("<i", rng.randint(0, 1))
+        return [*before, Operation("seqv", slot, counter, key, value, is_stamped)]
+
+    def make_first(self, slot):
+        return [Operation("first", slot, self.counter())]
+
+    def make_await(self, slot):
+        return [Operation("await", slot, self.counter())]
+
+    def make_pre(self, slot):
+        kind = self.rng.choice([IS_VALUE, IS_PRESENT, IS_ABSENT, IS_ABSENT, IS_EMPTY, IS_EMPTY])
+        if kind == IS_EMPTY:
+            return [Operation("pre", slot, kind, *self.bounds())]
+        return [Operation("pre", slot, kind, self.key(), self.value() if kind == IS_VALUE else b"")]
 
     def make_conf(self, slot):
         return [Operation("conf", slot, self.rng.choice("rw"), *self.bounds())]
@@ -157,7 +191,20 @@ class Generator:
         return [Operation("range", slot, *begin, *end, limit, target, mode, rng.randint(1, 12), self.snapshot(), rng.randint(0, 1))]
 
     def make_onerr(self, slot):
-        return [Operation("onerr", slot, self.rng.choice([1020, 1020, 1020, 1007, 1021, 1037, 2000, 1025, 1036, 7001]))]
+        code = self.rng.choice([1020, 1020, 1020, 1020, 1007, 1021, 1037, 2000, 1025, 7001])
+        if code not in RETRYABLE:
+            self.ended.add(slot)
+        return [Operation("onerr", slot, code)]
+
+    def make_commit(self, slot):
+        """And what may be asked then."""
+        self.ended.add(slot)
+        further = self.rng.choice([[], [], [], ["first"], ["committed"], ["ranges"], ["stamp"], ["get"], ["set", "commit"]])
+        return [Operation("commit", slot)] + [o for name in further for o in (self.made(name, slot) if name != "commit" else [Operation(name, slot)])]
+
+    def make_cancel(self, slot):
+        self.ended.add(slot)
+        return [Operation("cancel", slot)]
 
     def make_opt(self, slot):
         name = self.rng.choice(["next_write_no_write_conflict_range"] * 4 + ["snapshot_ryw_disable"] * 3 + ["snapshot_ryw_enable"] * 2 +
@@ -190,6 +237,19 @@ class Generator:
             ("atomic", slot, STAMPED_KEY, b"S" * 10 + struct.pack("<i", rng.choice([1, 10, -1, 1 << 30])), b"v"),
             ("atomic", slot, STAMPED_VALUE, key, b"S" * 10 + struct.pack("<i", rng.choice([1, 10, -1, 1 << 30]))),
             ("atomic", slot, STAMPED_VALUE, key, b"\0" * rng.randrange(4)),
+            ("seqk", slot, b"\xff/count", key[:1], b"", 0),
+            ("seqk", slot, COUNTERS, b"k" * (KEY_LIMIT - 7), b"", 0),
+            ("seqk", slot, COUNTERS, b"\xff", b"", 0),
+            ("seqk", slot, COUNTERS + b"c" * KEY_LIMIT, b"", b"", 0),
+            ("seqk", slot, COUNTERS, b"", b"v" * rng.randrange(14), 1),
+            ("seqv", slot, COUNTERS + b"x", b"a", b"n" * 8 + bytes(4), 0),
+            ("pre", slot, rng.choice([0, 5]), key, b""),
+            ("pre", slot, rng.choice([IS_PRESENT, IS_ABSENT]), key, b"v"),
+            ("pre", slot, IS_VALUE, key, b"v" * (VALUE_LIMIT + 1)),
+            ("pre", slot, IS_PRESENT, long_key, b""),
+            ("pre", slot, IS_ABSENT, b"\xff", b""),
+            ("pre", slot, IS_EMPTY, end + b"x", begin),
+            ("pre", slot, IS_EMPTY, begin, b"\xff\1"),
             ("conf", slot, rng.choice("rw"), end + b"x", begin),
             ("conf", slot, rng.choice("rw"), begin, b"\xff\xff"),
             ("get", slot, b"\xff", 0),

@@ -6,6 +6,7 @@ OPERATIONS = {
     "new": "", "reset": "", "cancel": "", "onerr": "i", "opt": "sS",
     "set": "bb", "clear": "b", "clearr": "bb", "atomic": "ibb", "conf": "sbb", "ranges": "s",
     "get": "bi", "getk": "biii", "range": "biibiiiiiiii", "version": "", "readat": "i",
+    "seqk": "bbbi", "seqv": "bbbi", "first": "b", "await": "b", "pre": "ibb",
     "commit": "", "stamp": "", "size": "", "committed": "",
 }
 ENDS = {"new", "reset", "cancel", "onerr"}
@@ -83,6 +84,7 @@ class Answers:
         self.versions = {}
         self.results = {}
         self.content = {}
+        self.counters = {}  # before, and after the program
         self.milliseconds = 0
         for line in lines:
             kind, *words = line.split()
@@ -94,6 +96,10 @@ class Answers:
                 self.results[int(words[0])] = words[1:]
             elif kind == "d":
                 self.content[bytes_of(words[0])] = bytes_of(words[1])
+            elif kind == "c":
+                before, now = self.counters.get(bytes_of(words[1]), (0, 0))
+                number = int.from_bytes(bytes_of(words[2]), "big")
+                self.counters[bytes_of(words[1])] = (number, now) if words[0] == "0" else (before, number)
             elif kind == "end":
                 self.milliseconds = int(words[0])
             else:

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the leader does, without one: versions of a small map, and what each commit wrote."""
+from typing import NamedTuple
+
 from ranges import Ranges, after
 
 SET, CLEAR_RANGE = "set", "clear_range"
+SEQUENCED_KEY, SEQUENCED_VALUE = "seqk", "seqv"
 ADD, AND, OR, XOR, APPEND, MAX, MIN = 2, 6, 7, 8, 9, 12, 13
 STAMPED_KEY, STAMPED_VALUE, BYTE_MIN, BYTE_MAX, COMPARE_AND_CLEAR = 14, 15, 16, 17, 20
 ATOMICS = (ADD, AND, OR, XOR, APPEND, MAX, MIN, BYTE_MIN, BYTE_MAX, COMPARE_AND_CLEAR)
@@ -10,6 +13,10 @@ ATOMICS = (ADD, AND, OR, XOR, APPEND, MAX, MIN, BYTE_MIN, BYTE_MAX, COMPARE_AND_
 KEY_LIMIT = 20      # what the store is set up with: small, so that programs meet them
 VALUE_LIMIT = 2000
 STAMP_SIZE = 10
+NUMBER_SIZE = 8
+LAST_NUMBER = (1 << 63) - 1  # the first that is not given
+COUNTERS = b"\xff/counter/"
+IS_VALUE, IS_PRESENT, IS_ABSENT, IS_EMPTY = 1, 2, 3, 4  # preconditions
 
 
 def cut(value, size):
@@ -40,35 +47,55 @@ def apply_atomic(op, value, operand):
     return bytes(bitwise(a, b) for a, b in zip(present, operand))
 
 
-def stamp_offset(template):
-    """Where the stamp goes, or None if it fits nowhere."""
+def room_at(template, size):
+    """Where so many bytes of it go, or None if they fit nowhere: its last 4 bytes say it, and are dropped."""
     if len(template) < 4:
         return None
     offset = int.from_bytes(template[-4:], "little")
-    return offset if offset + STAMP_SIZE <= len(template) - 4 else None
+    return offset if offset + size <= len(template) - 4 else None
 
 
-def stamped(template, stamp):
-    offset = stamp_offset(template)
-    return template[:offset] + stamp + template[offset + STAMP_SIZE:-4]
+def filled(template, filling):
+    offset = room_at(template, len(filling))
+    return template[:offset] + filling + template[offset + len(filling):-4]
+
+
+def holds(precondition, content):
+    kind, key, value = precondition
+    if kind == IS_EMPTY:
+        return not any(key <= k < value for k in content)
+    if kind == IS_VALUE:
+        return content.get(key) == value
+    return (key in content) == (kind == IS_PRESENT)
 
 
 def stamp_of(version, order):
     return version.to_bytes(8, "big") + order.to_bytes(2, "big")
 
 
+class Mutation(NamedTuple):
+    kind: object       # of a sequenced one the key is the prefix or key, the parameter its value
+    key: bytes
+    parameter: bytes
+    adds_conflict: bool
+    counter: bytes = None
+    is_stamped: bool = False
+
+
 class Commit:
-    def __init__(self, version, order, writes, content):
+    def __init__(self, version, order, writes, content, numbers):
         self.version = version
         self.order = order
         self.writes = writes    # Ranges
         self.content = content  # the whole map after it
+        self.numbers = numbers  # the first one that each counter gave to it
 
 
 class Store:
-    def __init__(self, content, version, order):
+    def __init__(self, content, counters, version, order):
         writes = Ranges([(b"", b"\xff")])
-        self.commits = [Commit(version, order, writes, dict(content))]
+        self.commits = [Commit(version, order, writes, dict(content), {})]
+        self.counters = dict(counters)
 
     @property
     def newest(self):
@@ -85,28 +112,42 @@ class Store:
         return [commit for commit in self.commits if commit.version > version]
 
     def apply(self, version, order, mutations, conflict_ranges):
-        """mutations: (kind, key, parameter, adds_conflict), in order."""
-        content, writes, stamp = dict(self.newest.content), conflict_ranges.copy(), stamp_of(version, order)
-        for kind, key, parameter, adds_conflict in mutations:
-            begin, end = key, after(key)
-            if kind == CLEAR_RANGE:
-                end = parameter
-                for gone in [k for k in content if begin <= k < end]:
-                    del content[gone]
-            else:
-                if kind == STAMPED_KEY:
-                    key = stamped(key, stamp)
-                    begin, end, value = key, after(key), parameter
-                elif kind == STAMPED_VALUE:
-                    value = stamped(parameter, stamp)
-                elif kind == SET:
-                    value = parameter
-                else:
-                    value = apply_atomic(kind, content.get(key), parameter)
-                if value is None:
-                    content.pop(key, None)
-                else:
-                    content[key] = value
+        """In order; the commit."""
+        commit = Commit(version, order, conflict_ranges.copy(), dict(self.newest.content), {})
+        drawn = {}
+        for mutation in mutations:
+            self._apply(commit, mutation, drawn, stamp_of(version, order))
+        self.commits.append(commit)
+        return commit
+
+    def _apply(self, commit, mutation, drawn, stamp):
+        kind, key, parameter, adds_conflict, counter, is_stamped = mutation
+        content = commit.content
+        if kind == CLEAR_RANGE:
+            for gone in [k for k in content if key <= k < parameter]:
+                del content[gone]
             if adds_conflict:
-                writes.add(begin, end)
-        self.commits.append(Commit(version, order, writes, content))
+                commit.writes.add(key, parameter)
+            return
+        value = parameter
+        if kind == STAMPED_KEY:
+            key = filled(key, stamp)
+        elif kind == STAMPED_VALUE:
+            value = filled(parameter, stamp)
+        elif kind == SEQUENCED_KEY:
+            drawn[counter] = self.counters.get(counter, 0)
+            commit.numbers.setdefault(counter, drawn[counter])
+            self.counters[counter] = drawn[counter] + 1
+            key += drawn[counter].to_bytes(NUMBER_SIZE, "big")
+            value = filled(parameter, stamp) if is_stamped else parameter
+        elif kind == SEQUENCED_VALUE:
+            key = filled(key, stamp) if is_stamped else key
+            value = filled(parameter, drawn[counter].to_bytes(NUMBER_SIZE, "big"))
+        elif kind != SET:
+            value = apply_atomic(kind, content.get(key), parameter)
+        if value is None:
+            content.pop(key, None)
+        else:
+            content[key] = value
+        if adds_conflict:
+            commit.writes.add(key, after(key))

@@ -4,8 +4,9 @@
 The methods are the calls of the public header. They raise Error(code) for a call or future that ends with one. A read takes the
 content of the transaction's snapshot, which the caller knows."""
 from ranges import END, Ranges, after
-from store import (ATOMICS, CLEAR_RANGE, KEY_LIMIT, SET, STAMP_SIZE, STAMPED_KEY, STAMPED_VALUE, VALUE_LIMIT, apply_atomic,
-                   stamp_offset, stamped)
+from store import (ATOMICS, CLEAR_RANGE, COUNTERS, IS_ABSENT, IS_EMPTY, IS_PRESENT, IS_VALUE, KEY_LIMIT, LAST_NUMBER, NUMBER_SIZE,
+                   SEQUENCED_KEY, SEQUENCED_VALUE, SET, STAMP_SIZE, STAMPED_KEY, STAMPED_VALUE, VALUE_LIMIT, Mutation, apply_atomic,
+                   filled, room_at)
 
 WANT_ALL, ITERATOR, EXACT, SMALL, MEDIUM, LARGE, SERIAL = -2, -1, 0, 1, 2, 3, 4
 ROW_BYTES = 8  # what a row counts against a byte target beside its key and value
@@ -16,6 +17,7 @@ INVALID_OPERATION, OUTSIDE_LEGAL_RANGE, INVERTED_RANGE = 2000, 2004, 2005
 INVALID_OPTION_VALUE, INVALID_OPTION, VERSION_ALREADY_SET = 2006, 2007, 2010
 LIMITS_INVALID, USED_DURING_COMMIT, INVALID_MUTATION = 2012, 2017, 2018
 INVALID_VERSION, NO_COMMIT_VERSION = 2020, 2021
+PRECONDITION_FAILED = 7001
 TOO_LARGE, KEY_TOO_LARGE, VALUE_TOO_LARGE, EXACT_WITHOUT_LIMITS = 2101, 2102, 2103, 2210
 RETRYABLE = {1007, 1009, 1020, 1021, 1037, 1038, 1039, 1042, 7003}
 
@@ -47,6 +49,11 @@ class Own:
             self.value = apply_atomic(op, self.value, operand)
         else:
             self.ops.append((op, operand))
+
+
+def numbered(prefix):
+    """All that a sequenced key may become."""
+    return prefix + bytes(NUMBER_SIZE), prefix + LAST_NUMBER.to_bytes(NUMBER_SIZE, "big")
 
 
 def place_of(selector):
@@ -82,12 +89,14 @@ class Transaction:
         self.cleared = Ranges()
         self.unreadable = Ranges()
         self.mutations = []
+        self.preconditions = []
         self.reads = Ranges()   # conflict ranges
         self.writes = Ranges()  # those that were added by hand
         self.touched = False
         self.version_set = None
         self.no_next_conflict = False
         self.committed = None   # the version, -1 if nothing was written
+        self.numbers = {}       # the first ones that counters gave
 
     # ---- what every call looks at first ----
 
@@ -128,7 +137,7 @@ class Transaction:
         if len(value) > VALUE_LIMIT:
             raise Error(VALUE_TOO_LARGE)
         self.own[key] = Own(True, value)
-        self.mutations.append((SET, key, value, adds))
+        self.mutations.append(Mutation(SET, key, value, adds))
 
     def clear(self, key):
         adds = self._begin_write()
@@ -150,7 +159,7 @@ class Transaction:
             del self.own[key]
         self.cleared.add(begin, end)
         self.unreadable.remove(begin, end)
-        self.mutations.append((CLEAR_RANGE, begin, end, adds))
+        self.mutations.append(Mutation(CLEAR_RANGE, begin, end, adds))
 
     def atomic(self, op, key, operand, least=b"\0" * STAMP_SIZE):
         """least: the least stamp that the commit may get, as far as the transaction knows."""
@@ -164,9 +173,9 @@ class Transaction:
         if len(operand) > VALUE_LIMIT:
             raise Error(VALUE_TOO_LARGE)
         if op == STAMPED_KEY:
-            self._stamped_key(key, operand, least)
+            self._hide_stamped(key, operand, least)
         elif op == STAMPED_VALUE:
-            if stamp_offset(operand) is None:
+            if room_at(operand, STAMP_SIZE) is None:
                 raise Error(INVALID_OPERATION)
             self.own[key] = Own(True, operand[:-4])
             self.unreadable.add(key, after(key))
@@ -174,17 +183,57 @@ class Transaction:
             if key not in self.own:
                 self.own[key] = Own(key in self.cleared)
             self.own[key].then(op, operand)
-        self.mutations.append((op, key, operand, adds))
+        self.mutations.append(Mutation(op, key, operand, adds))
 
-    def _stamped_key(self, key, value, least):
-        """Whatever it may become cannot be read; with bypass_unreadable it is a set of the least of that."""
-        offset = stamp_offset(key)
+    def _hide(self, begin, end, value):
+        """What cannot be read, and, with bypass_unreadable, is a set of the least that it may become."""
+        self.unreadable.add(begin, min(end, END))
+        self.own[begin] = Own(True, value)
+
+    def _hide_stamped(self, key, value, least):
+        offset = room_at(key, STAMP_SIZE)
         if offset is None:
             raise Error(INVALID_OPERATION)
         self._check_key(key[:offset] + least)
-        lowest, highest = stamped(key, least), stamped(key, b"\xff" * STAMP_SIZE)
-        self.unreadable.add(lowest, min(after(highest), END))
-        self.own[lowest] = Own(True, value)
+        self._hide(filled(key, least), after(filled(key, b"\xff" * STAMP_SIZE)), value)
+
+    def sequenced_key(self, counter, prefix, value, is_stamped):
+        adds = self._begin_write()
+        self._check_counter(counter)
+        self._check_key(prefix)
+        if len(counter) > KEY_LIMIT or len(prefix) + NUMBER_SIZE > KEY_LIMIT:
+            raise Error(KEY_TOO_LARGE)
+        if len(value) > VALUE_LIMIT:
+            raise Error(VALUE_TOO_LARGE)
+        if is_stamped and room_at(value, STAMP_SIZE) is None:
+            raise Error(INVALID_OPERATION)
+        self._hide(*numbered(prefix), value[:-4] if is_stamped else value)
+        self.mutations.append(Mutation(SEQUENCED_KEY, prefix, value, adds, counter, is_stamped))
+
+    def sequenced_value(self, counter, key, value, is_stamped, least=b"\0" * STAMP_SIZE):
+        adds = self._begin_write()
+        self._check_counter(counter)
+        if not is_stamped:
+            self._check_key(key)
+        if len(counter) > KEY_LIMIT or len(key) > KEY_LIMIT:
+            raise Error(KEY_TOO_LARGE)
+        if len(value) > VALUE_LIMIT:
+            raise Error(VALUE_TOO_LARGE)
+        if room_at(value, NUMBER_SIZE) is None or not self.has_sequenced(counter):
+            raise Error(INVALID_OPERATION)
+        if is_stamped:
+            self._hide_stamped(key, value[:-4], least)
+        else:
+            self._hide(key, after(key), value[:-4])
+        self.mutations.append(Mutation(SEQUENCED_VALUE, key, value, adds, counter, is_stamped))
+
+    def has_sequenced(self, counter):
+        return any(m.kind == SEQUENCED_KEY and m.counter == counter for m in self.mutations)
+
+    @staticmethod
+    def _check_counter(counter):
+        if not counter.startswith(COUNTERS):
+            raise Error(OUTSIDE_LEGAL_RANGE)
 
     @staticmethod
     def _check_key(key):
@@ -195,11 +244,15 @@ class Transaction:
         """The same writes, as they look when the least stamp is known."""
         made = Transaction()
         made.ryw_disabled, made.snapshot_ryw, made.bypass_unreadable = self.ryw_disabled, self.snapshot_ryw, self.bypass_unreadable
-        for kind, key, parameter, _ in self.mutations:
+        for kind, key, parameter, _, counter, is_stamped in self.mutations:
             if kind == SET:
                 made.set(key, parameter)
             elif kind == CLEAR_RANGE:
                 made.clear_range(key, parameter)
+            elif kind == SEQUENCED_KEY:
+                made.sequenced_key(counter, key, parameter, is_stamped)
+            elif kind == SEQUENCED_VALUE:
+                made.sequenced_value(counter, key, parameter, is_stamped, least)
             else:
                 made.atomic(kind, key, parameter, least)
         made.reads = self.reads
@@ -376,20 +429,41 @@ class Transaction:
         if kind == "r":
             return self.reads
         writes = self.writes.copy()
-        for op, key, parameter, adds_conflict in self.mutations:
+        for kind, key, parameter, adds_conflict, _, is_stamped in self.mutations:
             if not adds_conflict:
                 continue
-            if op == STAMPED_KEY:
-                writes.add(stamped(key, least), min(after(stamped(key, b"\xff" * STAMP_SIZE)), END))
+            if kind == STAMPED_KEY or (kind == SEQUENCED_VALUE and is_stamped):
+                writes.add(filled(key, least), min(after(filled(key, b"\xff" * STAMP_SIZE)), END))
+            elif kind == SEQUENCED_KEY:
+                begin, end = numbered(key)
+                writes.add(begin, min(end, END))
             else:
-                writes.add(key, parameter if op == CLEAR_RANGE else after(key))
+                writes.add(key, parameter if kind == CLEAR_RANGE else after(key))
         return writes
+
+    def demand(self, kind, key, value):
+        self.check()
+        if kind not in (IS_VALUE, IS_PRESENT, IS_ABSENT, IS_EMPTY) or (kind in (IS_PRESENT, IS_ABSENT) and value):
+            raise Error(INVALID_OPERATION)
+        if kind == IS_EMPTY:
+            if key > value:
+                raise Error(INVERTED_RANGE)
+            if value > END:
+                raise Error(OUTSIDE_LEGAL_RANGE)
+        else:
+            self._check_key(key)
+            if len(key) > KEY_LIMIT:
+                raise Error(KEY_TOO_LARGE)
+            if len(value) > VALUE_LIMIT:
+                raise Error(VALUE_TOO_LARGE)
+        self.touched = True
+        self.preconditions.append((kind, key, value))
 
     # ---- commit, and what becomes of it ----
 
     @property
     def writes_something(self):
-        return bool(self.mutations or self.writes.all)
+        return bool(self.mutations or self.writes.all or self.preconditions)
 
     def begin_commit(self):
         self.check()
@@ -403,6 +477,13 @@ class Transaction:
         if self.committed is None:
             raise Error(INVALID_OPERATION)
         return self.committed
+
+    def first_number(self, counter):
+        if self.committed is None:
+            raise Error(INVALID_VERSION)
+        if counter not in self.numbers:
+            raise Error(NO_COMMIT_VERSION)
+        return self.numbers[counter]
 
     def cancel(self):
         self.state = GONE

@@ -221,6 +221,11 @@ bool vd_future_is_abandoned(const struct vd_future *future)
 	return !future->user_holds || has_ended(future);
 }
 
+struct vd_guard *vd_future_guard(const struct vd_future *future)
+{
+	return future->guard;
+}
+
 enum vd_future_kind vd_future_kind(const struct vd_future *future)
 {
 	return future->kind;

@@ -76,5 +76,7 @@ void vd_future_then(
 /* Nobody but the maker holds it, or it has ended: its result interests nobody. */
 bool vd_future_is_abandoned(const struct vd_future *future);
 enum vd_future_kind vd_future_kind(const struct vd_future *future);
+/* Whose it is: a user may hand the future of one database to a call of another. */
+struct vd_guard *vd_future_guard(const struct vd_future *future);
 
 #endif

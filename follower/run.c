@@ -141,12 +141,12 @@ static void run_commit(struct run *run, int code)
 		run_end(run, VD_CODE_NO_MEMORY);
 }
 
-/* Under the guard, unlike the others: the body's future may have a callback of the caller's own. */
+/* Under the guard of the future, unlike the others: the body's future may have a callback of the caller's own. It may also be
+ * another database's. */
 static void on_body(struct vd_future *future, void *arg)
 {
 	struct run *run = arg;
-	struct vd_guard *guard = vd_guard_ref(run->guard);
-	(void)future;
+	struct vd_guard *guard = vd_guard_ref(vd_future_guard(future));
 	vd_guard_yield_begin(guard);
 	int code = step_take(run);
 	run_commit(run, code);
@@ -161,12 +161,16 @@ static void run_body(struct run *run)
 		return;
 	}
 	run->step = run->body(run->transaction, run->arg);
-	if (run->step == NULL)
+	if (run->step == NULL) {
 		run_commit(run, 0);
-	else if (vd_guard_enter(run->guard) == 0) {
-		vd_future_then(run->step, on_body, run);
-		vd_guard_leave(run->guard);
+		return;
 	}
+	struct vd_guard *guard = vd_guard_ref(vd_future_guard(run->step));
+	if (vd_guard_enter(guard) == 0) {
+		vd_future_then(run->step, on_body, run);
+		vd_guard_leave(guard);
+	}
+	vd_guard_unref(guard);
 }
 
 static void begin(void *arg)

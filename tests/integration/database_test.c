@@ -192,6 +192,32 @@ static void asked_from_many_threads(void **state)
 	vd_database_close(database, NULL, NULL);
 }
 
+/* A body may wait for another database: its future's end is then told on that one's thread. */
+static struct vd_future *body_of_another(struct vd_transaction *transaction, void *arg)
+{
+	(void)transaction;
+	struct vd_future *future = vd_future_new(arg);
+	vd_future_end(future, -5);
+	return future;
+}
+
+static void a_body_waits_for_another_database(void **state)
+{
+	(void)state;
+	struct vd_database *one = open_on(NULL), *other = open_on(NULL);
+	for (int i = 0; i < 200; i++) {
+		struct vd_future *runs[4];
+		for (int k = 0; k < 4; k++)
+			runs[k] = vd_database_run_async(k % 2 == 0 ? one : other, body_of_another, k < 2 ? other : one);
+		for (int k = 0; k < 4; k++) {
+			assert_int_equal(vd_future_wait(runs[k]), -5);
+			vd_future_free(runs[k]);
+		}
+	}
+	vd_database_close(one, NULL, NULL);
+	vd_database_close(other, NULL, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +227,7 @@ int main(void)
 		cmocka_unit_test(closed_from_a_callback),
 		cmocka_unit_test(two_on_one_base),
 		cmocka_unit_test(the_base_runs_dry_when_all_is_closed),
+		cmocka_unit_test(a_body_waits_for_another_database),
 		cmocka_unit_test(asked_from_many_threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

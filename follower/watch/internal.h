@@ -25,10 +25,11 @@ struct vd_watch {
 	struct vd_future *future;
 	struct vd_future *seen; /* the read of the value; NULL once proven */
 	enum watch_state state;
-	bool has_seen;  /* the read has ended well */
-	bool in_look;   /* a statement under way points to it */
-	bool is_over;   /* the user has cancelled: freed as soon as nothing points to it */
-	bool is_absent; /* no value was seen */
+	bool has_seen;   /* the read has ended well */
+	bool in_look;    /* a statement under way points to it */
+	bool is_over;    /* nobody waits for it: freed as soon as nothing points to it */
+	bool is_counted; /* against max_watches */
+	bool is_absent;  /* no value was seen */
 	uint8_t digest[DIGEST_BYTES];
 	struct vd_task forget;
 	size_t key_size;
@@ -39,20 +40,23 @@ struct vd_watcher {
 	struct vd_database *database;
 	struct vd_pg_link *link; /* NULL: nothing was armed yet */
 	struct vd_watch_list armed;
-	size_t count; /* of all watches, pending ones too */
+	size_t count; /* of the watches that somebody waits for, pending ones too */
 	struct vd_task pump;
 	struct vd_timer timer;
 	struct vd_arena scratch; /* parameters, until they are sent */
 	unsigned looks;          /* statements under way */
 	int64_t looked_ms;       /* when the first of them was sent */
 	int64_t interval_ms;
-	int64_t version; /* the watermark at the last look; 0: look in any case */
-	bool has_moved;  /* the watermark has, since the last look */
+	int64_t version;  /* the watermark at the last look; 0: look in any case */
+	bool has_moved;   /* the watermark has, since the last look */
+	bool is_troubled; /* the server refuses: nothing is looked at before the timer */
 	bool is_closing;
 };
 
 /* watch.c */
 /* Ends the watch and frees it; nothing under way points to it. */
 void watch_end(struct vd_watch *watch, int code, const char *message);
+/* Those that nobody waits for any more end; one in a look counts no longer, and ends with it. */
+void watches_sweep(struct vd_watch_list *list);
 
 #endif

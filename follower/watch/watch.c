@@ -3,6 +3,7 @@
 #include "common/base/codes.h"
 #include "common/text/escape.h"
 #include "follower/read.h"
+#include "follower/special.h"
 #include "follower/watch/internal.h"
 
 #include <stdlib.h>
@@ -10,11 +11,18 @@
 
 /* ---- the end ---- */
 
+static void uncount(struct vd_watch *watch)
+{
+	if (watch->is_counted)
+		watch->watcher->count--;
+	watch->is_counted = false;
+}
+
 void watch_end(struct vd_watch *watch, int code, const char *message)
 {
 	struct vd_watcher *watcher = watch->watcher;
 	TAILQ_REMOVE(watch->list, watch, link);
-	watcher->count--;
+	uncount(watch);
 	vd_guard_withdraw(watcher->database->guard, &watch->forget);
 	if (watch->seen != NULL)
 		vd_future_drop(watch->seen);
@@ -81,15 +89,33 @@ static void on_seen(struct vd_future *seen, void *arg)
 
 /* ---- the call ---- */
 
-/* Those that nobody waits for any more count no longer. */
-static void sweep(struct vd_watch_list *list)
+void watches_sweep(struct vd_watch_list *list)
 {
 	struct vd_watch *watch, *next;
 	for (watch = TAILQ_FIRST(list); watch != NULL; watch = next) {
 		next = TAILQ_NEXT(watch, link);
-		if (vd_future_is_abandoned(watch->future) && !watch->in_look)
+		if (!vd_future_is_abandoned(watch->future))
+			continue;
+		if (!watch->in_look) {
 			watch_end(watch, VD_CODE_OPERATION_CANCELLED, NULL);
+			continue;
+		}
+		watch->is_over = true;
+		uncount(watch);
 	}
+}
+
+static bool has_room(struct vd_database *database)
+{
+	const struct vd_watcher *watcher = database->watcher;
+	size_t most = (size_t)database->settings.max_watches;
+	struct vd_transaction *transaction;
+	if (watcher->count < most)
+		return true;
+	watches_sweep(&database->watcher->armed);
+	TAILQ_FOREACH(transaction, &database->transactions, link)
+	watches_sweep(&transaction->watches);
+	return watcher->count < most;
 }
 
 static int watch_check(struct vd_transaction *transaction, struct vd_bytes key, struct vd_fault *fault)
@@ -104,11 +130,10 @@ static int watch_check(struct vd_transaction *transaction, struct vd_bytes key, 
 	if (key.size > database->settings.limits.key_bytes)
 		return vd_fault_set(fault, VD_CODE_KEY_TOO_LARGE, "key of %zu bytes, %zu are allowed: %s", key.size,
 			database->settings.limits.key_bytes, VD_ESCAPE_SHORT(key));
-	if (database->watcher->count < (size_t)database->settings.max_watches)
-		return 0;
-	sweep(&transaction->watches);
-	sweep(&database->watcher->armed);
-	if (database->watcher->count < (size_t)database->settings.max_watches)
+	if (vd_special_has(key))
+		return vd_fault_set(fault, VD_CODE_KEY_OUTSIDE_LEGAL_RANGE,
+			"a special key is not stored, so it cannot be watched: %s", VD_ESCAPE_SHORT(key));
+	if (has_room(database))
 		return 0;
 	return vd_fault_set(fault, VD_CODE_TOO_MANY_WATCHES,
 		"%zu watches wait already: cancel some, or open the database with a larger max_watches",
@@ -131,6 +156,7 @@ static struct vd_watch *watch_new(struct vd_transaction *transaction, struct vd_
 	if (key.size > 0)
 		memcpy(watch->key, key.data, key.size);
 	TAILQ_INSERT_TAIL(watch->list, watch, link);
+	watch->is_counted = true;
 	watch->watcher->count++;
 	return watch;
 }

@@ -117,6 +117,7 @@ static void look_conclude(struct look *look)
 static void trouble(struct vd_watcher *watcher, const struct vd_pg_outcome *outcome)
 {
 	watcher->version = 0;
+	watcher->is_troubled = true;
 	watcher->interval_ms = TROUBLE_MS;
 	if (outcome->status == VD_PG_ERROR)
 		vd_log_warning("watched keys could not be looked at, tried again",
@@ -201,6 +202,7 @@ static struct look *look_new(
 static bool look_at(struct vd_watcher *watcher, struct vd_pg *pg, bool is_proof)
 {
 	watcher->looked_ms = vd_clock_ms();
+	watches_sweep(&watcher->armed);
 	for (struct vd_watch *next = TAILQ_FIRST(&watcher->armed); next != NULL;) {
 		struct vd_pg_params params;
 		vd_pg_params_init(&params, &watcher->scratch);
@@ -234,6 +236,7 @@ static void on_moved(void *arg, const struct vd_pg_outcome *outcome)
 	bool has_moved = watcher->has_moved;
 	watcher->looks--;
 	watcher->has_moved = false;
+	watcher->is_troubled = false;
 	if (outcome->status != VD_PG_OK) {
 		trouble(watcher, outcome);
 	} else if (has_moved) {
@@ -272,7 +275,9 @@ static void watcher_free(struct vd_watcher *watcher)
 static void rest(struct vd_watcher *watcher)
 {
 	struct vd_pg *pg = watcher->link == NULL ? NULL : vd_pg_link_up(watcher->link);
-	if (pg == NULL || watcher->looks > 0 || watcher->is_closing || look_at(watcher, pg, true))
+	if (pg == NULL || watcher->looks > 0 || watcher->is_closing)
+		return;
+	if (!watcher->is_troubled && look_at(watcher, pg, true))
 		return;
 	if (TAILQ_EMPTY(&watcher->armed))
 		vd_timer_cancel(&watcher->timer);
@@ -290,6 +295,7 @@ static void on_up(void *arg, struct vd_pg *pg)
 {
 	struct vd_watcher *watcher = arg;
 	watcher->interval_ms = INTERVAL_MS;
+	watcher->is_troubled = false;
 	vd_pg_ask(pg, &plan_settings, NULL, NULL, on_settings, watcher);
 	rest(watcher);
 }

@@ -3,6 +3,9 @@
 
 That a watch does not fire is shown by another one, armed before it in the same commit, that does: one look sees both.
 """
+import threading
+import time
+
 import pytest
 
 from transaction_fixtures import key, refused, worker, workers, world  # noqa: F401
@@ -179,6 +182,7 @@ def test_what_is_refused(worker, key):
     tr = worker.transaction()
     refused(2102, tr.watch(b"k" * 2049).wait)
     refused(2004, tr.watch(b"\xff").wait)
+    refused(2004, tr.watch(b"\xff\xff/transaction/read_conflict_range/a").wait)
     assert worker.transaction(read_system_keys=None).watch(b"\xff/x").is_ready() is False
     tr.atomic(STAMPED_VALUE, key, b"\x00" * 14)
     refused(1036, tr.watch(key).wait)
@@ -207,6 +211,23 @@ def test_too_many(workers, key):
     assert armed(here, key)[0].is_ready() is False
     none = workers(max_watches=0)
     refused(1032, none.transaction().watch(key).wait)
+
+
+def test_one_that_nobody_waits_for_does_not_count(workers, key):
+    """Wherever it stands: before its commit, in a look, with another transaction."""
+    here = workers(max_watches=1)
+    for turn in range(50):
+        watch, = armed(here, key)
+        if turn % 2:
+            watch.cancel()
+            assert watch.code() == 1101
+        else:
+            watch.free()
+    other = here.transaction()
+    other.watch(key).free()
+    watch, = armed(here, key)
+    assert not watch.is_ready()
+    refused(1032, other.watch(key).wait)
 
 
 def test_closing_ends_them(workers, key):
@@ -243,6 +264,31 @@ def test_it_survives_a_failover(workers, world, key):
     world.nodes["b"].wait_says("state=leading", 60)
     put(there, (key, b"1"))
     assert watch.wait() is True and not other.is_ready()
+
+
+def test_a_server_that_refuses_is_asked_seldom(workers, world, key):
+    """The table goes away between the transaction's read and the first look, and comes back."""
+    here = workers()
+    tr = here.transaction()
+    watch = tr.watch(key)
+    assert tr.get(key) is None
+
+    def refusals():
+        return world.database.execute("SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()")[0][0]
+    rename = threading.Thread(target=world.database.execute, args=("ALTER TABLE verdict.kv RENAME TO kv_away",))
+    rename.start()
+    wait_until(lambda: world.database.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"),
+               "it waits for the transaction to end")
+    before, began = refusals(), time.monotonic()
+    tr.commit()
+    rename.join()
+    try:
+        wait_until(lambda: refusals() - before >= 3, "it is refused again and again")
+        assert refusals() - before <= 10 + 2 * (time.monotonic() - began)
+    finally:
+        world.database.execute("ALTER TABLE verdict.kv_away RENAME TO kv")
+    put(workers(), (key, b"1"))
+    assert watch.wait() is True
 
 
 def test_an_idle_watch_makes_few_connections(workers, world, key):

@@ -382,9 +382,10 @@ VD_CHECKED int vd_transaction_add_conflict_range(struct vd_transaction *transact
  * What changes and changes back may be missed; ending without a cause is legal but rare. It notices a change within 10 to 100 ms,
  * later if very many keys are watched or the database is not to be reached. The read adds a read conflict, as get does.
  *
- * Ends with the code of a commit that failed, 1025 if the transaction is reset, cancelled or freed before it commits, 1101 if the
- * future is cancelled or the database closed. 1032 if max_watches of the database wait already (a future that was freed waits
- * no more), 1034 with read_your_writes_disable, 2102, and the errors of get. */
+ * Ends with the code of a commit that failed, 1025 if the transaction is reset, cancelled or freed before its commit has ended,
+ * also by closing the database, 1031 if it times out before. 1101 if the future is cancelled, or the database closed when it is
+ * armed. 1032 if max_watches of the database wait already (a future that was cancelled or freed waits no more), 1034 with
+ * read_your_writes_disable, 2004 also for special keys, 2102, and the errors of get. */
 VD_CHECKED struct vd_future *vd_transaction_watch(
 	struct vd_transaction *transaction, const void *key, size_t key_size);
 

@@ -185,6 +185,19 @@ static struct vd_future *nothing_more(const struct vd_iterator *iterator)
 	return future;
 }
 
+/* A chunk that the caller has cancelled or freed is none: its read is given up. */
+static bool is_outstanding(struct vd_iterator *iterator)
+{
+	struct vd_read *read = iterator->read;
+	if (read == NULL || iterator->ahead != NULL)
+		return false;
+	if (!vd_future_is_abandoned(read->future))
+		return true;
+	read->is_ahead = true; /* so its end concerns nobody */
+	vd_read_end(read, VD_CODE_OPERATION_CANCELLED, NULL);
+	return false;
+}
+
 static struct vd_future *next(struct vd_iterator *iterator)
 {
 	struct vd_fault fault = { 0 };
@@ -193,7 +206,7 @@ static struct vd_future *next(struct vd_iterator *iterator)
 			"the transaction was reset: begin another iterator");
 	if (vd_transaction_check(iterator->transaction, &fault) != 0)
 		return vd_transaction_failed(iterator->transaction, &fault);
-	if (iterator->read != NULL && iterator->ahead == NULL)
+	if (is_outstanding(iterator))
 		return vd_future_failed(iterator->guard, VD_CODE_CLIENT_INVALID_OPERATION,
 			"the iterator's chunk before is still outstanding");
 	if (is_good(iterator))

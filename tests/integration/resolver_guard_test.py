@@ -90,14 +90,14 @@ def test_who_sleeps_on_the_watermark_is_ended(world):
     asleep, idle = world.stranger(), world.stranger()
     ended = world.behind(asleep, "SELECT cancel(%s, %s, 7), pg_sleep(1000)", *world.registered(asleep))
     rw.wait_until(lambda: holds(world, asleep), "he does not hold it")
-    assert good.commit([(ADD, b"n", le(1))], timeout_s=60).code == 0
+    assert good.commit([(ADD, b"n", le(1))]).code == 0
     rw.wait_until(lambda: ended, "he is not ended")
     assert "administrator command" in str(ended[0])
     who = world.registered(idle)
     idle.execute("BEGIN")
     idle.execute("SELECT cancel(%s, %s, 7)", who)
     idle.execute(WITHOUT_TIME_OUTS)
-    assert good.commit([(ADD, b"n", le(1))], timeout_s=60).code == 0
+    assert good.commit([(ADD, b"n", le(1))]).code == 0
     with pytest.raises(psycopg.OperationalError):
         idle.execute("SELECT 1")
     assert good.get(b"n") == le(2)
@@ -118,7 +118,7 @@ def test_who_sleeps_on_a_queue_row_is_ended(world):
     world.behind(stranger, "SELECT cancel(%s, %s, 1), pg_sleep(1000)", *who)
     rw.wait_until(lambda: holds(world, stranger), "he does not hold it")
     leader.send(18)
-    assert good.wait(sequence, timeout_s=60)[0].code == 0
+    assert good.wait(sequence)[0].code == 0
     assert leader.log().count("took office") == 1
 
 
@@ -133,7 +133,7 @@ def test_who_sleeps_on_the_watermark_does_not_stop_the_next_leader(world):
     rw.wait_until(lambda: holds(world, stranger), "he does not hold it")
     first.kill()
     payload = good.request([(ADD, b"n", le(1))])
-    assert good.settle(good.submit_payloads([payload])[0], payload, timeout_s=60)[0] == 0
+    assert good.settle(good.submit_payloads([payload])[0], payload)[0] == 0
     assert good.get(b"n") == le(2)
 
 
@@ -148,7 +148,7 @@ def test_cancels_that_overlap_starve_nobody(world):
                               " PERFORM pg_sleep(0.05); COMMIT; END LOOP; END $$")
     rw.wait_until(lambda: all(holds(world, session) for session in sessions[:2]), "they do not share it")
     for _ in range(10):
-        assert good.commit([(ADD, b"n", le(1))], timeout_s=30).code == 0
+        assert good.commit([(ADD, b"n", le(1))]).code == 0
     assert not leader.says("a batch has not been applied")
     world.database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guard_follower'")
 
@@ -187,7 +187,7 @@ def test_a_locked_row_of_a_client_is_passed_over(world):
     busy.submit([(ADD, b"n", le(1))])
 
     def low_waters():
-        good.commit([(ADD, b"n", le(1))], timeout_s=4)
+        good.commit([(ADD, b"n", le(1))])
         return dict(world.database.execute("SELECT client, low_water FROM clients WHERE client = ANY (%s)",
                                            ([good.id, busy.id],)))
     rw.wait_until(lambda: low_waters() == {good.id: 1, busy.id: 0}, "the acknowledgement is not written")
@@ -244,7 +244,7 @@ def test_who_cannot_be_ended(servers, migrate, program, tmp_path):
         leader.wait_says("a session holds a lock that every batch needs, and this account may not end it", 30)
         sequence = good.submit([(ADD, b"n", le(1))])
         world.database.execute("SELECT pg_terminate_backend(%s)", (stranger.info.backend_pid,))
-        assert good.wait(sequence, timeout_s=60)[0].code == 0
+        assert good.wait(sequence)[0].code == 0
 
 
 def test_who_waits_for_a_standby_is_not_ended(servers, migrate, program, tmp_path):
@@ -253,8 +253,7 @@ def test_who_waits_for_a_standby_is_not_ended(servers, migrate, program, tmp_pat
     for world in guarded(server.migrated(migrate), program, tmp_path):
         stranger = world.stranger()
         who = world.registered(stranger)
-        server.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-        server.execute("SELECT pg_reload_conf()")
+        server.await_a_standby_that_never_comes()
         ended = world.behind(stranger, "SELECT cancel(%s, %s, 7)", *who)
         rw.wait_until(lambda: server.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"), "he does not wait")
         assert holds(world, stranger)
@@ -355,7 +354,7 @@ def test_a_flood_of_large_requests_keeps_nobody_waiting(world):
     flood(flooder, 600, b"v" * 20000)
     sequence = modest.submit([(ADD, b"n", le(1))], ring=False)
     world.lead("a", {"batch-bytes": "64kB"})
-    verdict = modest.wait(sequence, timeout_s=60)[0]
+    verdict = modest.wait(sequence)[0]
     assert verdict.code == 0 and batches_between(world, 0, verdict.version) <= 10
     rw.wait_until(lambda: modest.get(b"flood") == le(600), "the flood does not end", 120, 0.1)
     assert batches_between(world, 0, 2 ** 62) > 100

@@ -4,7 +4,8 @@ written by SQL."""
 import pytest
 
 from transaction_fixtures import refused
-from transaction_world import APPEND, EXACT, STAMPED_KEY, Worker, wait_until
+from transaction_world import APPEND, EXACT, STAMPED_KEY, Worker
+from waiting import wait_until
 
 LAST = b"\xff"
 READ = b"\xff\xff/transaction/read_conflict_range/"
@@ -156,7 +157,7 @@ def test_one_chunk_is_read_ahead(servers, migrate, program):
     worker = Worker(program, database.dsn())
 
     def reads():
-        return sum("FROM kv WHERE key >= " in line and "execute" in line for line in server.log().splitlines())
+        return sum("FROM kv WHERE key >= $1 AND key < $2" in line and "execute" in line for line in server.log().splitlines())
 
     tr = worker.transaction(long_snapshot=None)  # which no slow machine makes too old
     iterator = tr.iterate(b"", LAST)

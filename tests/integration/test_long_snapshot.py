@@ -4,7 +4,8 @@ import pytest
 
 from snapshot_world import in_snapshot, put, sessions
 from transaction_fixtures import refused
-from transaction_world import ADD, Worker, wait_until
+from transaction_world import ADD, Worker
+from waiting import wait_until
 
 LAST = b"\xff"
 

@@ -9,7 +9,8 @@ import time
 import pytest
 
 from transaction_fixtures import key, refused, worker, workers, world  # noqa: F401
-from transaction_world import ADD, STAMPED_VALUE, Failed, text, wait_until
+from transaction_world import ADD, STAMPED_VALUE, Failed, text
+from waiting import wait_until
 
 
 def put(worker, *pairs):

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 
 import pytest
-from waiting import PATIENCE_S, rest_of, wait_until as eventually  # noqa: F401 (for those who use this)
+from waiting import PATIENCE_S, rest_of
 
 
 class Done:

@@ -255,6 +255,24 @@ class Server:
         self.run("pg_ctl", "promote", "-D", self.data, "--wait")
         return self
 
+    def await_a_standby_that_never_comes(self):
+        """Every commit waits from now on. (That a reload is over tells no session: the checkpointer makes the others wait.)"""
+        self.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        self.execute("SELECT pg_reload_conf()")
+        wait_until(self._is_waited_for, "no commit waits")
+
+    def _is_waited_for(self):
+        waits = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'"
+        with contextlib.closing(self.connect()) as probe:
+            pid = probe.info.backend_pid
+            probe.pgconn.send_query(b"COMMENT ON DATABASE postgres IS 'probe'")
+            while probe.pgconn.is_busy():
+                if self.execute(waits, [pid]):
+                    self.execute("SELECT pg_terminate_backend(%s, 60000)", [pid])
+                    return True
+                probe.pgconn.consume_input()
+        return False
+
     # ---- databases ----
 
     def dsn(self, database="postgres", user=SUPERUSER, tcp=False, **more):

@@ -4,7 +4,7 @@ import queue
 import subprocess
 import threading
 
-from waiting import PATIENCE_S, wait_until  # noqa: F401 (for those who use this)
+from waiting import PATIENCE_S
 
 ADD, AND, OR, XOR, APPEND, MAX, MIN = 2, 6, 7, 8, 9, 12, 13
 STAMPED_KEY, STAMPED_VALUE, BYTE_MIN, BYTE_MAX, COMPARE_AND_CLEAR = 14, 15, 16, 17, 20

@@ -62,6 +62,7 @@ struct reader {
 	struct vd_snapshots *pool;
 	struct vd_pg_link *link; /* NULL: not opened yet */
 	bool is_closing;         /* the link */
+	bool is_spent;           /* a long one's: it held a snapshot, so it is closed before it takes another */
 	bool is_long;            /* for one long snapshot, and closed with it; else shared, and kept */
 	struct vd_pg *pg;        /* NULL: down */
 	struct vd_snapshot *snapshot;

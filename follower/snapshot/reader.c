@@ -19,6 +19,7 @@ static void on_ended(void *arg, const struct vd_pg_outcome *outcome)
 void reader_release(struct reader *reader)
 {
 	reader->snapshot = NULL;
+	reader->is_spent = reader->is_long;
 	if (reader->is_long || reader->pg == NULL || vd_pg_state(reader->pg) == VD_PG_CLOSED)
 		return;
 	reader->ending++;
@@ -55,7 +56,7 @@ static void on_link_closed(void *arg)
 {
 	struct reader *reader = arg;
 	reader->link = NULL;
-	reader->is_closing = false;
+	reader->is_closing = reader->is_spent = false;
 	if (!reader->pool->is_closing) /* its place may be wanted again */
 		vd_guard_post(reader->pool->database->guard, &reader->pool->pump);
 	snapshots_release(reader->pool);

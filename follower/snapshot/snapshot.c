@@ -192,6 +192,8 @@ static void pump(void *arg)
 		return;
 	for (unsigned i = 0; i < pool->reader_count; i++) {
 		struct reader *reader = &pool->readers[i];
+		if (reader->is_spent)
+			reader_close(reader);
 		reader_pump(reader);
 		if (reader->is_long && reader->snapshot == NULL)
 			reader_close(reader);
@@ -260,11 +262,22 @@ static struct vd_snapshot *snapshot_at(struct vd_snapshots *snapshots, uint64_t 
 	return NULL;
 }
 
+/* A long snapshot that its last member has left makes room at once: the pump may come later. */
+static bool reader_has_room(struct reader *reader)
+{
+	struct vd_snapshot *snapshot = reader->snapshot;
+	if (snapshot != NULL && TAILQ_EMPTY(&snapshot->members) && snapshot->state == SNAPSHOT_FORMING)
+		long_abandon(snapshot);
+	else if (snapshot != NULL && TAILQ_EMPTY(&snapshot->members))
+		snapshot_end(snapshot, VD_CODE_TRANSACTION_TOO_OLD, false, "");
+	return reader->snapshot == NULL;
+}
+
 static int long_new(struct vd_snapshots *snapshots, struct vd_snapshot **out)
 {
 	struct reader *reader = NULL;
 	for (unsigned i = 0; i < snapshots->reader_count && reader == NULL; i++)
-		if (snapshots->readers[i].is_long && snapshots->readers[i].snapshot == NULL)
+		if (snapshots->readers[i].is_long && reader_has_room(&snapshots->readers[i]))
 			reader = &snapshots->readers[i];
 	if (reader == NULL)
 		return VD_CODE_OVERLOADED;

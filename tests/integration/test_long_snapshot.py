@@ -76,6 +76,23 @@ def test_their_number_is_bounded(worker, program, database):
     none.close()
 
 
+def test_its_place_is_free_at_once(program, database):
+    """However it ends, and whether it has begun: the next one is no second."""
+    here = Worker(program, database.dsn(), max_long_snapshots=1)
+    put(database, b"a", b"1")
+    for turn in range(20):
+        tr = long_transaction(here)
+        waiting = long_transaction(here)
+        read = waiting.get_later(b"a")
+        getattr(waiting, ("free", "reset", "cancel")[turn % 3])()
+        assert read.code() in (0, 1025)
+        assert tr.get(b"a") == b"1"
+        tr.reset()
+        assert tr.get(b"a") == b"1"
+        tr.free()
+    here.close()
+
+
 def test_it_only_reads(worker):
     tr = long_transaction(worker)
     for write in (lambda: tr.set(b"a", b""), lambda: tr.clear(b"a"), lambda: tr.clear_range(b"a", b"b"),

@@ -23,6 +23,7 @@ void *vd_read_new(struct vd_transaction *transaction, size_t size, enum vd_futur
 	/* what a long snapshot reads is never judged, and may be much */
 	read->is_snapshot = snapshot || transaction->options.long_snapshot;
 	read->sees_writes = vd_transaction_view(transaction, snapshot) != NULL;
+	read->bypasses_unreadable = transaction->options.bypass_unreadable;
 	read->free = free_read;
 	transaction->is_used = true;
 	TAILQ_INSERT_TAIL(&transaction->reading, read, link);

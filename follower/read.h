@@ -19,9 +19,10 @@ struct vd_read {
 	struct vd_fetch *fetch; /* under way, or NULL */
 	size_t position;        /* how many mutations came before the call */
 	bool is_snapshot;
-	bool is_ahead;           /* nobody has asked for it yet: if it fails, that concerns nobody */
-	bool sees_writes;        /* the view at the call was the overlay */
-	struct vd_deadline wait; /* before 1009 is told */
+	bool is_ahead;            /* nobody has asked for it yet: if it fails, that concerns nobody */
+	bool sees_writes;         /* the view at the call was the overlay */
+	bool bypasses_unreadable; /* as the option was then */
+	struct vd_deadline wait;  /* before 1009 is told */
 	bool has_waited;
 	void (*free)(struct vd_read *read);
 };

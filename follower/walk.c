@@ -121,7 +121,7 @@ void vd_walk_start(struct vd_walk *walk, struct vd_range range, bool is_reverse)
 	walk->scan = (struct vd_scan){
 		.rest = range,
 		.is_reverse = is_reverse,
-		.bypasses_unreadable = walk->read->transaction->options.bypass_unreadable,
+		.bypasses_unreadable = walk->read->bypasses_unreadable,
 	};
 	if (view_take(walk))
 		walk_run(walk, NULL);

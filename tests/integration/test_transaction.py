@@ -308,6 +308,15 @@ def test_versionstamp_of_nothing_and_of_a_failure(worker, key):
     assert stamp.code() == 2020
 
 
+def test_an_option_concerns_the_reads_after_it(worker, key):
+    tr = worker.transaction()
+    tr.atomic(STAMPED_VALUE, key + b"b", b"\0" * 14)
+    before = tr.get_range_later((key, False, 0), key + b"c")
+    assert tr.option("bypass_unreadable") == 0
+    assert before.code() == 1036
+    assert tr.get_range(key, key + b"c") == ([(key + b"b", b"\0" * 10)], False)
+
+
 def test_a_key_too_long_to_be_stored_is_absent(worker, key):
     tr = worker.transaction()
     tr.atomic(STAMPED_KEY, key + b"\0" * 10 + len(key).to_bytes(4, "little"), b"v")

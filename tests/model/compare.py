@@ -96,7 +96,7 @@ class Comparison:
         for index, operation in group:
             queues.setdefault(operation.slot, []).append((index, operation))
             slot = self.slot(operation.slot)
-            if slot.acknowledged is None and operation.name in READS and slot.transaction.state == OPEN:
+            if slot.acknowledged is None and self.reads(index, operation) and slot.transaction.state == OPEN:
                 slot.acknowledged = self.acknowledged
             code, version, order = self.commit_answer(index, operation)
             if code == 0 and version > 0:
@@ -132,6 +132,10 @@ class Comparison:
 
     # ---- operations ----
 
+    def reads(self, index, operation):
+        """Not a next without an iterator: that says nothing."""
+        return operation.name in READS and index in self.answers.results
+
     def run_operation(self, index, operation):
         self.now = index, operation
         slot = self.slot(operation.slot)
@@ -139,8 +143,9 @@ class Comparison:
             self.end_group(slot)
         words = self.answers.results.get(index)
         getattr(self, "do_" + operation.name)(slot, words, *operation.arguments)
-        slot.has_read |= operation.name in READS
-        slot.may_know_version |= operation.name in (*READS, "readat") or operation.name == "conf" and operation.arguments[0] == "r"
+        slot.has_read |= self.reads(index, operation)
+        slot.may_know_version |= slot.has_read or operation.name == "readat" or \
+            (operation.name == "conf" and operation.arguments[0] == "r")
         if operation.name not in ("size", "commit"):
             slot.size = None
 
@@ -283,6 +288,16 @@ class Comparison:
 
     def do_range(self, slot, words, *arguments):
         self.read(slot, words, rows_of, "get_range", arguments[:3], arguments[3:6], *arguments[6:])
+
+    def do_iter(self, slot, words, *arguments):
+        self.said_code(words, slot.transaction.iterate, arguments[:3], arguments[3:6], *arguments[6:])
+
+    def do_next(self, slot, words):
+        if slot.transaction.iterator is not None:
+            self.read(slot, words, rows_of, "next_rows")
+
+    def do_esize(self, slot, words, begin, end):
+        self.read(slot, words, lambda w: int(w[1]), "range_size", begin, end)
 
     def do_version(self, slot, words):
         if self.said_code(words, slot.transaction.read_version) is None:
@@ -448,4 +463,5 @@ class Comparison:
     def do_onerr(self, slot, words, code):
         self.end_stamps(slot, CANCELLED)
         self.said_code(words, lambda: slot.transaction.on_error(code) or 0)
+        slot.transaction.iterator = None  # the driver frees it
         slot.begin_anew()

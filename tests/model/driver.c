@@ -42,6 +42,7 @@ struct blob {
 static struct slot {
 	struct vd_transaction *transaction;
 	struct vd_future *version;
+	struct vd_iterator *iterator;
 	unsigned epoch;
 	bool reads, version_told, commits;
 } slots[SLOTS];
@@ -154,6 +155,8 @@ static void tell_future(FILE *out, struct vd_future *future)
 		put_hex(out, bytes, size);
 	} else if (vd_future_get_version(future, &version) == 0) {
 		fprintf(out, " %" PRId64, version);
+	} else if (vd_future_get_size(future, &version) == 0) {
+		fprintf(out, " %" PRId64, version);
 	} else {
 		tell_rows(out, future);
 	}
@@ -259,6 +262,8 @@ static void before_end(struct call *call)
 
 static void begin_anew(struct call *call)
 {
+	vd_iterator_free(call->slot->iterator);
+	call->slot->iterator = NULL;
 	call->slot->epoch++;
 	call->slot->reads = call->slot->version_told = false;
 	tell_stamps(call->operation->slot);
@@ -368,6 +373,36 @@ static void do_range(struct call *call)
 	call->operation->future = vd_transaction_get_range(call->transaction, &begin, &end, &options);
 }
 
+static void do_iter(struct call *call)
+{
+	char **words = call->words;
+	struct vd_selector begin = selector(words), end = selector(words + 3);
+	struct vd_range_options options = { .limit = number(words[6]),
+		.target_bytes = number(words[7]),
+		.snapshot = number(words[8]) != 0,
+		.reverse = number(words[9]) != 0 };
+	vd_iterator_free(call->slot->iterator);
+	call->slot->iterator = NULL;
+	fprintf(call->operation->out, "%d",
+		vd_iterator_new(call->transaction, &begin, &end, &options, &call->slot->iterator));
+}
+
+static void do_next(struct call *call)
+{
+	if (call->slot->iterator == NULL)
+		return;
+	call->slot->reads = true;
+	call->operation->future = vd_iterator_next(call->slot->iterator);
+}
+
+static void do_esize(struct call *call)
+{
+	struct blob begin = blob(call->words[0]), end = blob(call->words[1]);
+	call->slot->reads = true;
+	call->operation->future = vd_transaction_get_estimated_range_size(
+		call->transaction, begin.data, begin.size, end.data, end.size);
+}
+
 static void do_ranges(struct call *call)
 {
 	char begin[64], end[64];
@@ -469,15 +504,19 @@ static const struct {
 	void (*run)(struct call *call);
 } orders[] = {
 	{ "new", do_new }, { "reset", do_reset }, { "cancel", do_cancel }, { "onerr", do_onerr }, /* CODE */
-	{ "opt", do_opt },         /* NAME [VALUE] */
-	{ "set", do_set },         /* K V */
-	{ "clear", do_clear },     /* K */
-	{ "clearr", do_clearr },   /* B E */
-	{ "atomic", do_atomic },   /* OP K P */
-	{ "conf", do_conf },       /* r|w B E */
-	{ "get", do_get },         /* K SNAPSHOT */
-	{ "getk", do_getk },       /* K OR_EQUAL OFFSET SNAPSHOT */
-	{ "range", do_range },     /* two selectors, LIMIT TARGET MODE ITERATION SNAPSHOT REVERSE */
+	{ "opt", do_opt },       /* NAME [VALUE] */
+	{ "set", do_set },       /* K V */
+	{ "clear", do_clear },   /* K */
+	{ "clearr", do_clearr }, /* B E */
+	{ "atomic", do_atomic }, /* OP K P */
+	{ "conf", do_conf },     /* r|w B E */
+	{ "get", do_get },       /* K SNAPSHOT */
+	{ "getk", do_getk },     /* K OR_EQUAL OFFSET SNAPSHOT */
+	{ "range", do_range },   /* two selectors, LIMIT TARGET MODE ITERATION SNAPSHOT REVERSE */
+	{ "iter",
+		do_iter }, /* two selectors, LIMIT TARGET SNAPSHOT REVERSE: the transaction's iterator from now on */
+	{ "next", do_next },       /* its next chunk; nothing if there is no iterator */
+	{ "esize", do_esize },     /* B E: how many bytes are stored */
 	{ "ranges", do_ranges },   /* r|w: the conflict ranges so far, as special keys */
 	{ "version", do_version }, /* the read version */
 	{ "readat", do_readat },   /* N: set_read_version to that of the program's N-th commit, 0 its beginning */
@@ -579,6 +618,7 @@ static void end_slot(int index)
 	struct slot *slot = &slots[index];
 	ask_version(slot);
 	tell_version(slot);
+	vd_iterator_free(slot->iterator);
 	vd_transaction_free(slot->transaction);
 	tell_stamps(index);
 	memset(slot, 0, sizeof *slot);

@@ -11,18 +11,19 @@ KEYS = [b"", b"\0", b"\0\0", b"\0a", b"a", b"a\0", b"a\0\0", b"aa", b"aaa", b"ab
 SMALL_BYTES = [b"", b"\0", b"\1", b"\2", b"\x7f", b"\x80", b"\xff", b"\xff\xff", b"\0\1", b"\1\0", b"\x80\0", b"\0\x80", b"\xff" * 8,
                b"\1" + b"\0" * 7, b"x", b"xy", b"xyz"]
 
-ALONE = ("new", "reset", "cancel", "onerr", "ranges")  # what these say may depend on what comes before their answer
+ALONE = ("new", "reset", "cancel", "onerr", "ranges", "iter", "next")  # what these say may depend on what comes before their answer
 
 # What a program is about: weights of its operations.
 EVEN = {"set": 10, "clear": 4, "clearr": 4, "atomic": 10, "stamped": 2, "conf": 3, "ranges": 4, "get": 12, "getk": 10, "range": 14, "version": 1,
         "commit": 7, "stamp": 1, "size": 1, "committed": 1, "reset": 1, "new": 1, "cancel": 0.3, "onerr": 1, "opt": 2, "readat": 0.3,
-        "seqk": 1, "seqv": 1, "first": 0.5, "await": 0.5, "pre": 1}
+        "iter": 1, "next": 3, "esize": 0.5, "seqk": 1, "seqv": 1, "first": 0.5, "await": 0.5, "pre": 1}
 THEMES = [
     (6, {}),
     (2, {"atomic": 40}),
     (2, {"stamped": 12, "stamp": 4, "opt": 4}),
     (2, {"range": 50}),
     (2, {"getk": 40}),
+    (1, {"iter": 10, "next": 40}),
     (3, {"commit": 20, "set": 20}),
     (1, {"seqk": 20, "seqv": 12, "first": 5, "await": 5, "commit": 15}),
     (1, {"pre": 20, "commit": 20}),
@@ -189,6 +190,16 @@ class Generator:
         if mode == EXACT and not limit and not target:
             limit = rng.randint(1, 30)
         return [Operation("range", slot, *begin, *end, limit, target, mode, rng.randint(1, 12), self.snapshot(), rng.randint(0, 1))]
+
+    def make_iter(self, slot):
+        rng = self.rng
+        bounds = sorted([self.simple_selector(), self.simple_selector()]) if rng.random() < 0.6 else [self.selector(), self.selector()]
+        limit, target = rng.choice([0, 0, 0, 2, 5]), rng.choice([0, 0, 1, 5, 100, 3000])
+        return [Operation("iter", slot, *bounds[0], *bounds[1], limit, target, self.snapshot(), rng.randint(0, 1)),
+                Operation("next", slot)]
+
+    def make_esize(self, slot):
+        return [Operation("esize", slot, *self.bounds())]
 
     def make_onerr(self, slot):
         code = self.rng.choice([1020, 1020, 1020, 1020, 1007, 1021, 1037, 2000, 1025, 7001])

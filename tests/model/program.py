@@ -5,12 +5,12 @@
 OPERATIONS = {
     "new": "", "reset": "", "cancel": "", "onerr": "i", "opt": "sS",
     "set": "bb", "clear": "b", "clearr": "bb", "atomic": "ibb", "conf": "sbb", "ranges": "s",
-    "get": "bi", "getk": "biii", "range": "biibiiiiiiii", "version": "", "readat": "i",
+    "get": "bi", "getk": "biii", "range": "biibiiiiiiii", "iter": "biibiiiiii", "next": "", "esize": "bb", "version": "", "readat": "i",
     "seqk": "bbbi", "seqv": "bbbi", "first": "b", "await": "b", "pre": "ibb",
     "commit": "", "stamp": "", "size": "", "committed": "",
 }
 ENDS = {"new", "reset", "cancel", "onerr"}
-READS = {"get", "getk", "range", "version"}
+READS = {"get", "getk", "range", "next", "esize", "version"}
 
 
 def word_of(value):

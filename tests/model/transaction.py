@@ -71,6 +71,31 @@ def mode_bytes(mode, iteration):
     return target
 
 
+class Iterator:
+    def __init__(self, begin, end, limit, target, snapshot, reverse):
+        self.begin, self.end = begin, end
+        self.limit, self.target = limit, target
+        self.snapshot, self.reverse = snapshot, reverse
+        self.iteration = 1
+        self.is_done = self.more = False
+
+    def fix(self, begin, end):
+        """The selectors are resolved with the first chunk."""
+        self.begin, self.end = (begin, 0, 1), (end, 0, 1)
+
+    def take(self, rows, more):
+        self.iteration += 1
+        if rows and self.reverse:
+            self.end = (rows[-1][0], 0, 1)
+        elif rows:
+            self.begin = (rows[-1][0], 1, 1)
+        if self.limit:
+            self.limit -= len(rows)
+            more = more and self.limit > 0
+        self.more, self.is_done = more, not more
+        return rows
+
+
 class Transaction:
     def __init__(self):
         self.ryw_disabled = False
@@ -88,6 +113,7 @@ class Transaction:
         self.own = {}
         self.cleared = Ranges()
         self.unreadable = Ranges()
+        self.iterator = None
         self.mutations = []
         self.preconditions = []
         self.reads = Ranges()   # conflict ranges
@@ -366,6 +392,28 @@ class Transaction:
         for touched in (touched_first, touched_last):
             self._conflict(*touched, snapshot)
         return rows, more
+
+    def range_size(self, content, begin, end):
+        self._begin_read(INVERTED_RANGE if begin > end else OUTSIDE_LEGAL_RANGE if end > END else 0)
+        return sum(len(key) + len(value) for key, value in content.items() if begin <= key < end)
+
+    def iterate(self, begin, end, limit, target, snapshot, reverse):
+        self.iterator = None
+        self.check()
+        if begin[0] > END or end[0] > END:
+            raise Error(OUTSIDE_LEGAL_RANGE)
+        self.iterator = Iterator(begin, end, limit, target, snapshot, reverse)
+
+    def next_rows(self, content):
+        """The iterator's next chunk: a get_range from where the last one ended."""
+        it = self.iterator
+        if it.is_done:
+            self._begin_read()
+            return [], False
+        rows, more = self.get_range(content, it.begin, it.end, it.limit, it.target, ITERATOR, it.iteration, it.snapshot, it.reverse)
+        if it.iteration == 1:
+            it.fix(self._bound(content, it.begin, it.snapshot)[0], self._bound(content, it.end, it.snapshot)[0])
+        return it.take(rows, more), it.more
 
     def _bound(self, content, selector, snapshot):
         """An offset of 1 is a place between keys: nothing needs to be read to find it."""

@@ -8,7 +8,7 @@ A step is "WHO WHAT ...", keys are letters under the test's own prefix:
     span B E ROWS             the same as a snapshot read
     first K R, look K R       get_key first_greater_or_equal(K), the same as a snapshot read, and what it must find
     last K R                  get_key last_less_than(K)
-    set K V, clear K, add K N
+    set K V, clear K, clear_range B E, add K N
     protect B E               add_conflict_range, read
     commit CODE               0 or 1020
 """
@@ -40,6 +40,8 @@ CASES = {
     "phantom in an empty range by a snapshot read": ("", "a span b d -; b set c 1; b commit 0; a set x 1; a commit 0"),
     "phantom between rows": ("b=1 d=1", "a range a e bd; b set c 1; b commit 0; a set x 1; a commit 1020"),
     "phantom that goes": ("b=1 d=1", "a range a e bd; b clear d; b commit 0; a set x 1; a commit 1020"),
+    "phantom that goes with a cleared range": (
+        "b=1 d=1", "a range a e bd; b clear_range c e; b commit 0; a set x 1; a commit 1020"),
     "phantom beside the range": ("b=1 d=1", "a range b d b; b set d 2; b commit 0; a set x 1; a commit 0"),
     "phantom before a limit": ("b=1 d=1", "a range a e b+; b set a 1; b commit 0; a set x 1; a commit 1020"),
     "phantom behind a limit": ("b=1 d=1", "a range a e b+; b set c 1; b commit 0; a set x 1; a commit 0"),

@@ -462,7 +462,8 @@ VD_CHECKED int vd_database_run(struct vd_database *database,
 	int (*body)(struct vd_transaction *transaction, void *arg), void *arg, int64_t *committed_version);
 
 /* The same without waiting: body starts its work and returns a future that ends when the body is done (NULL:
- * at once). The future returned ends with the version of the commit, as vd_future_get_version gives it. */
+ * at once; not one that waits for the commit, as a watch or a versionstamp does). The future returned ends with
+ * the version of the commit, as vd_future_get_version gives it. */
 VD_CHECKED struct vd_future *vd_database_run_async(struct vd_database *database,
 	struct vd_future *(*body)(struct vd_transaction *transaction, void *arg), void *arg);
 

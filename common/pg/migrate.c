@@ -119,6 +119,16 @@ static void end(struct run *run, enum vd_schema_status status)
 		report(run);
 }
 
+/* No means, a time-out, a server that stops, a collision; ours too, for want of memory here is told as the server's. */
+static bool is_transient(const struct vd_pg_outcome *outcome)
+{
+	static const char *const classes[] = { "40", "53", "55", "57", "58" };
+	for (size_t i = 0; i < VD_COUNT(classes); i++)
+		if (vd_pg_outcome_is_class(outcome, classes[i]))
+			return true;
+	return false;
+}
+
 /* A segment failed: say so, in the words of the server. */
 static void end_failed(struct run *run, const char *doing, const struct vd_pg_outcome *outcome)
 {
@@ -137,6 +147,7 @@ static void end_failed(struct run *run, const char *doing, const struct vd_pg_ou
 		vd_buffer_add_text(&run->hint,
 			"migrate as an account that may create schemas in this database, create roles and be "
 			"a member of them: its owner with CREATEROLE, or a superuser");
+	run->report.may_pass = is_transient(outcome);
 	end(run, VD_SCHEMA_REFUSED);
 }
 

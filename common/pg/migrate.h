@@ -51,6 +51,8 @@ enum vd_schema_status {
 
 struct vd_schema_report {
 	enum vd_schema_status status;
+	/* REFUSED for want of memory, time or a place, not of a right: the same may be granted later. */
+	bool may_pass;
 	/* The newest number in the database (0: none), and how many migrations this run applied. */
 	uint32_t version;
 	uint32_t applied;

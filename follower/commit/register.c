@@ -46,7 +46,7 @@ static void on_schema(void *arg, const struct vd_schema_report *report)
 		committer->schema_checked = true;
 		vd_backoff_reset(&committer->desk_backoff);
 	} else if (report->status != VD_SCHEMA_LOST) {
-		refused(committer, true, report->message, report->hint);
+		refused(committer, !report->may_pass, report->message, report->hint);
 	}
 	vd_committer_pump(committer);
 }

@@ -137,8 +137,10 @@ static bool once(const char *dsn, long n)
 	if (code != 0)
 		code = vd_database_open(NULL, dsn, options, 2, &database, message, sizeof message);
 	must(code == 0, "open", code);
-	code = take(vd_database_ready(database));
-	must(code == 0, "ready", code);
+	struct vd_future *ready = vd_database_ready(database);
+	code = vd_future_wait(ready);
+	must(code == 0, vd_future_message(ready), code);
+	vd_future_free(ready);
 	code = all_of_it(database);
 	must(code == 0, "afterwards", code);
 	/* and while it closes */

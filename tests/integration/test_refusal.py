@@ -7,6 +7,7 @@ import threading
 
 import pytest
 from cli import environment
+from waiting import wait_until
 
 SSL_REQUEST, GSS_REQUEST = 80877103, 80877104
 
@@ -98,3 +99,18 @@ def test_no_password(program, foreigner):
     """It is libpq that misses it, in words of its own."""
     dsn = foreigner(None, "", False).replace("password=geheim", "passfile=/dev/null")
     assert opened(program, dsn).startswith("failed 2104 ")
+
+
+def test_a_schema_that_cannot_be_read_now(program, servers, migrate):
+    """Somebody holds the table of migrations for longer than we wait for locks: that is no refusal, and it passes."""
+    server = servers()
+    database = server.migrated(migrate)
+    with database.connect(autocommit=False) as stranger:
+        stranger.execute("LOCK TABLE verdict.schema_migrations")
+        process = subprocess.Popen([program("tests/integration/transaction_driver"), database.dsn(), "connect_timeout=120000"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        wait_until(lambda: "canceling statement due to lock timeout" in server.log(), "our patience ends")
+    told = process.stdout.readline()
+    process.stdin.close()
+    process.wait(60)
+    assert told == "ready\n"

@@ -298,16 +298,18 @@ BEGIN
     -- Should that change before COMMIT, then it still waits for no standby: there is no wait that could be broken off.
     PERFORM set_config('synchronous_commit', 'local', true);
   END IF;
-  IF (SELECT count(*) FROM unnest(p_clients, p_generations, p_firsts) e(client, generation, first)
-        JOIN clients c ON c.client = e.client AND c.generation = e.generation AND c.low_water < e.first)
-     <> cardinality(p_clients) THEN
-    RAISE EXCEPTION 'refused: a client was purged, or has been told what this batch would decide' USING ERRCODE = 'VD002';
-  END IF;
+  -- Tombstones before low-waters: an acknowledgement waits for nobody, and takes the one away as it raises the other. Each of these
+  -- statements has a snapshot of its own, so it is seen by one of them at least.
   IF EXISTS (SELECT 1 FROM tombstones t WHERE t.client = ANY (p_clients)) THEN
     IF EXISTS (SELECT 1 FROM unnest(p_owners, p_sequences) e(owner, sequence)
                  JOIN tombstones t ON t.client = p_clients[e.owner] AND t.sequence = e.sequence) THEN
       RAISE EXCEPTION 'refused: a request of this batch was cancelled' USING ERRCODE = 'VD002';
     END IF;
+  END IF;
+  IF (SELECT count(*) FROM unnest(p_clients, p_generations, p_firsts) e(client, generation, first)
+        JOIN clients c ON c.client = e.client AND c.generation = e.generation AND c.low_water < e.first)
+     <> cardinality(p_clients) THEN
+    RAISE EXCEPTION 'refused: a client was purged, or has been told what this batch would decide' USING ERRCODE = 'VD002';
   END IF;
 END $$;
 

@@ -329,6 +329,28 @@ def test_a_cancelled_request_is_certainly_not_committed(world):
     assert client.cancel(1)[:3] == (1, 2, rw.CANCELLED)
 
 
+def test_cancelled_and_acknowledged_in_the_middle_of_a_fence(world):
+    """Told as cancelled, and acknowledged between two statements of the fence of a batch that would commit it: each of them
+    has a snapshot of its own, and the low-water that comes must be seen by one that runs after the tombstone that goes."""
+    leader = world.lead("a", faults="drain.before_apply:1:pause")
+    client, other = world.client(), world.client()
+    client.submit([(SET, b"a", b"1")])
+    rw.wait_until(lambda: leader.hits("drain.before_apply") == 1, "the fault point was not hit")
+    assert client.cancel(1)[:3] == (1, 2, rw.CANCELLED)
+    between = world.database.connect(autocommit=False)
+    between.execute("SET search_path = verdict, pg_temp")
+    between.execute("LOCK TABLE tombstones IN ACCESS EXCLUSIVE MODE")
+    leader.send(18)
+    rw.wait_until(lambda: world.database.execute("SELECT 1 FROM pg_locks WHERE relation = 'verdict.tombstones'::regclass AND NOT granted"),
+                  "the fence does not look for tombstones")
+    between.execute("SELECT acknowledge(%s, %s, 1)", (client.id, client.generation))
+    between.commit()
+    between.close()
+    assert other.commit([(SET, b"b", b"1")]).code == 0
+    assert leader.says("was refused: the database knows more of a client than this leader")
+    assert kv(client) == {b"b": b"1"}
+
+
 def test_a_cancel_that_meets_a_full_batch(world):
     """Many clients in one batch, one of them cancelled: the refused batch makes progress."""
     leader = world.lead("a", faults="drain.before_apply:1:pause")

@@ -8,6 +8,8 @@ servers     makes further servers with parameters of their own, to be killed, re
             servers(synchronous_commit="off"); gone at the end of the test
 program     the path of a program of the build: program("resolver/verdict-resolver")
 
+A sanitizer's report from any program that was started fails the test in which it came (support/reports.py).
+
 Run by ctest (VERDICT_BUILD is set then), or by hand: /usr/bin/python3 -m pytest tests/integration
 """
 import os
@@ -21,6 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "support"))
 
 import private_pg  # noqa: E402
+import reports  # noqa: E402
 
 
 def build_folder():
@@ -33,9 +36,29 @@ def build_folder():
     raise RuntimeError("nothing is built: cmake --workflow --preset dev, or set VERDICT_BUILD")
 
 
+def pytest_configure(config):
+    config.reports = reports.Reports()
+
+
+@pytest.fixture(autouse=True)
+def no_reports(request):
+    """The first to be set up, so that it looks when the test and its other fixtures are done."""
+    yield
+    text = request.config.reports.fresh()
+    if text:
+        pytest.fail(f"a sanitizer reports\n{text}", pytrace=False)
+
+
 def pytest_sessionfinish(session, exitstatus):
-    """A run in which something was skipped and nothing failed ends with 77: ctest shows it as skipped, not as passed."""
+    """A report that came after the last test, from what a file's tests share, fails the run. A run in which something was
+    skipped and nothing failed ends with 77: ctest shows it as skipped, not as passed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    text = session.config.reports.fresh()
+    session.config.reports.close()
+    if text:
+        print(f"\na sanitizer reports, after the last test\n{text}")
+        session.exitstatus = 1
+        return
     if exitstatus == 0 and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = 77
 

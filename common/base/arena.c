@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* arena.c: blocks double from 4 KiB to 1 MiB; what is larger gets a block of its own size. Of the block in
+/* arena.c: blocks double from 256 bytes to 1 MiB; what is larger gets a block of its own size. Of the block in
  * use and a new one, that with more room left stays in front, so that a large value does not waste the rest
  * of a block. */
 #include "common/base/arena.h"
@@ -29,7 +29,7 @@
 #endif
 
 #define ALIGNMENT       alignof(max_align_t)
-#define BLOCK_BYTES_MIN ((size_t)4096)
+#define BLOCK_BYTES_MIN ((size_t)256)
 #define BLOCK_BYTES_MAX ((size_t)1 << 20)
 
 struct vd_arena_block {

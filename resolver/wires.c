@@ -13,12 +13,13 @@ static const char *const wire_names[VD_BACKENDS] = {
 };
 
 /* Plans that no statistics can spoil: the tables are empty when the first plan is made and huge later, and every
- * statement here has an index that serves it. A commit is never asynchronous, whatever the server's default. */
+ * statement here has an index that serves it. One plan serves all batches: to plan each anew takes longer than a small one
+ * takes to run. A commit is never asynchronous, whatever the server's default. */
 static const struct vd_pg_statement session_statement = {
 	.name = "session",
 	.sql = "SELECT set_config('jit', 'off', false), set_config('enable_seqscan', 'off', false),"
 		   " set_config('enable_bitmapscan', 'off', false), set_config('enable_sort', 'off', false),"
-		   " set_config('plan_cache_mode', 'auto', false),"
+		   " set_config('plan_cache_mode', 'force_generic_plan', false),"
 		   " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
 		   " WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)",
 };

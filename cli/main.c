@@ -2,6 +2,8 @@
 /* main.c: the program `verdict`: finds the verb in the table and runs it. */
 #include "cli/cli.h"
 
+#include "common/base/redact.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,7 +52,7 @@ static int unknown(const char *name)
 	for (size_t i = 0; i < VD_COUNT(verbs); i++)
 		names[i] = verbs[i]->name;
 	const char *closest = vd_closest(name, names, VD_COUNT(names));
-	vd_error_set(&error, VD_ERROR_INVALID_OPTION, "unknown verb \"%.64s\"", name);
+	vd_error_set(&error, VD_ERROR_INVALID_OPTION, "unknown verb \"%s\"", VD_REDACT_WORD(name));
 	if (closest != NULL)
 		vd_error_hint(&error, "did you mean %s? verdict --help lists all", closest);
 	else

@@ -4,6 +4,7 @@
 
 #include "cli/script_grammar.h"
 
+#include "common/base/redact.h"
 #include "common/text/escape.h"
 #include "common/text/settings.h"
 
@@ -21,7 +22,8 @@ static int unknown_command(const struct script_text *text, const struct script_w
 	for (const struct vd_command *c; count < COMMANDS_MAX && (c = vd_command_at(count)) != NULL; count++)
 		names[count] = c->name;
 	const char *closest = vd_closest(name, names, count);
-	vd_error_set(text->error, VD_ERROR_CLIENT_INVALID_OPERATION, "unknown command \"%s\"", name);
+	vd_error_set(text->error, VD_ERROR_CLIENT_INVALID_OPERATION, "unknown command \"%s\"",
+		strstr(name, "://") != NULL ? "***" : VD_REDACT_WORD(name)); /* it may have been cut */
 	if (closest != NULL)
 		vd_error_hint(text->error, "did you mean %s?", closest);
 	else

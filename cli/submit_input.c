@@ -3,6 +3,8 @@
 #include "cli/cli.h"
 #include "cli/submit.h"
 
+#include "common/base/redact.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -21,8 +23,8 @@ bool submit_open_input(struct submit *submit, const char *name)
 	submit->file = submit->name == name ? open(name, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
 	bool folder = submit->file >= 0 && fstat(submit->file, &info) == 0 && S_ISDIR(info.st_mode);
 	if (submit->file < 0 || folder) {
-		vd_cli_wrong("give a file of JSON lines, or - for standard input", "cannot read %s: %s", submit->name,
-			strerror(folder ? EISDIR : errno));
+		vd_cli_wrong("give a file of JSON lines, or - for standard input", "cannot read %s: %s",
+			VD_REDACT_WORD(submit->name), strerror(folder ? EISDIR : errno));
 		return false;
 	}
 	submit->file_bytes = S_ISREG(info.st_mode) ? info.st_size : 0;

@@ -4,19 +4,29 @@
 #include "common/base/redact.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
 static const char hidden[] = "***";
 
-static bool is_secret(const char *key, size_t size)
+enum key { KEY_PLAIN, KEY_SECRET, KEY_BLURRED };
+
+/* Blurred is what can be no key of libpq's, or begins as the key of a secret does and goes on: the secret may stand in it, as
+ * where a "=" was forgotten, or the scheme of a URI is misspelled, with a "=" somewhere behind it. */
+static enum key judge(const char *key, size_t size)
 {
 	static const char *const names[] = { "password", "sslpassword", "scram_client_key", "scram_server_key",
 		"oauth_client_secret" };
-	for (size_t i = 0; i < VD_COUNT(names); i++)
-		if (strlen(names[i]) == size && strncasecmp(names[i], key, size) == 0)
-			return true;
-	return false;
+	for (size_t i = 0; i < size; i++)
+		if (!isalnum((unsigned char)key[i]) && key[i] != '_')
+			return KEY_BLURRED;
+	for (size_t i = 0; i < VD_COUNT(names); i++) {
+		size_t length = strlen(names[i]);
+		if (length <= size && strncasecmp(names[i], key, length) == 0)
+			return length == size ? KEY_SECRET : KEY_BLURRED;
+	}
+	return KEY_PLAIN;
 }
 
 static void add(struct vd_buffer *out, const char *from, const char *to)
@@ -45,14 +55,15 @@ static void redact_pairs(struct vd_buffer *out, const char *at)
 			return;
 		const char *key_end = key + strcspn(key, "= \t\r\n\f\v");
 		const char *equals = key_end + strspn(key_end, " \t\r\n\f\v");
-		if (*equals != '=' || key_end == key) {
+		enum key judged = judge(key, (size_t)(key_end - key));
+		if (*equals != '=' || key_end == key || judged == KEY_BLURRED) {
 			vd_buffer_add_text(out, hidden); /* malformed: it may be the rest of a password with a blank */
 			return;
 		}
 		const char *value = equals + 1 + strspn(equals + 1, " \t\r\n\f\v");
 		add(out, key, value);
 		const char *end = value_end(value);
-		if (end == NULL || is_secret(key, (size_t)(key_end - key)))
+		if (end == NULL || judged == KEY_SECRET)
 			vd_buffer_add_text(out, hidden);
 		else
 			add(out, value, end);
@@ -63,13 +74,13 @@ static void redact_pairs(struct vd_buffer *out, const char *at)
 }
 
 /* key of a URI's parameter, which may be percent-encoded: decode it before judging */
-static bool is_secret_encoded(const char *key, size_t size)
+static enum key judge_encoded(const char *key, size_t size)
 {
 	char plain[32];
 	size_t used = 0;
 	for (size_t i = 0; i < size; i++) {
 		if (used == sizeof plain)
-			return false;
+			return KEY_BLURRED;
 		unsigned char byte = (unsigned char)key[i];
 		if (byte == '%' && size - i > 2 && isxdigit((unsigned char)key[i + 1]) &&
 			isxdigit((unsigned char)key[i + 2])) {
@@ -79,7 +90,7 @@ static bool is_secret_encoded(const char *key, size_t size)
 		}
 		plain[used++] = (char)byte;
 	}
-	return is_secret(plain, used);
+	return judge(plain, used);
 }
 
 static void redact_parameters(struct vd_buffer *out, const char *at)
@@ -87,8 +98,11 @@ static void redact_parameters(struct vd_buffer *out, const char *at)
 	while (*at != '\0') {
 		const char *end = at + strcspn(at, "&");
 		const char *equals = memchr(at, '=', (size_t)(end - at));
-		if (equals != NULL && is_secret_encoded(at, (size_t)(equals - at))) {
+		enum key judged = equals == NULL ? KEY_BLURRED : judge_encoded(at, (size_t)(equals - at));
+		if (judged == KEY_SECRET) {
 			add(out, at, equals + 1);
+			vd_buffer_add_text(out, hidden);
+		} else if (judged == KEY_BLURRED && end > at) {
 			vd_buffer_add_text(out, hidden);
 		} else {
 			add(out, at, end);
@@ -134,4 +148,17 @@ void vd_redact_dsn(struct vd_buffer *out, const char *dsn)
 		redact_uri(out, dsn);
 	else
 		redact_pairs(out, dsn);
+}
+
+const char *vd_redact_word(char *to, size_t size, const char *word)
+{
+	struct vd_buffer safe = { 0 };
+	VD_ASSERT(size > 0);
+	if (strstr(word, "://") != NULL || strchr(word, '=') != NULL)
+		vd_redact_dsn(&safe, word);
+	else
+		vd_buffer_add_text(&safe, strchr(word, '@') != NULL ? hidden : word);
+	snprintf(to, size, "%s", vd_buffer_ok(&safe) ? vd_buffer_string(&safe) : hidden);
+	vd_buffer_fini(&safe);
+	return to;
 }

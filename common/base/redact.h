@@ -14,4 +14,9 @@
 /* Appends the string with its secrets replaced. */
 void vd_redact_dsn(struct vd_buffer *out, const char *dsn);
 
+/* For messages about a word that is of no use where it stands: it may be a connection string whose --dsn was forgotten. Writes the
+ * word, or what vd_redact_dsn leaves of it if it looks like one, to `to`, cut to size - 1 bytes. Returns `to`. */
+const char *vd_redact_word(char *to, size_t size, const char *word);
+#define VD_REDACT_WORD(word) vd_redact_word((char[129]){ 0 }, 129, (word))
+
 #endif

@@ -7,6 +7,7 @@
 #include "common/base/redact.h"
 #include "common/base/vector.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 enum { KEYWORDS_MAX = 96 };
@@ -57,28 +58,60 @@ static void list_fini(struct list *list)
 	vd_vector_fini(list);
 }
 
-/* libpq's message quotes parts of the string; only those that are still there in the redacted string may be shown. */
-static void explain(struct vd_error *error, const char *dsn, const char *message)
+/* Where the part of the string that libpq's message quotes begins: it ends at the message's last quotation mark, and may have
+ * some in it. NULL: it quotes nothing. */
+static const char *find_quoted(const char *message, const char *last, const char *dsn)
+{
+	const char *at = strchr(message, '"');
+	for (; at != NULL && at < last; at = strchr(at + 1, '"')) {
+		char *quoted = strndup(at + 1, (size_t)(last - at - 1));
+		bool is_of_dsn = quoted == NULL || strstr(dsn, quoted) != NULL;
+		free(quoted);
+		if (is_of_dsn)
+			return at + 1;
+	}
+	/* it was changed on the way, as a percent-encoded part is: from the first mark on it may be anything */
+	at = strchr(message, '"');
+	return at == NULL || at == last ? NULL : at + 1;
+}
+
+/* libpq's message quotes a part of the string; it may be shown only if it is still there in the redacted one, and is not all of a
+ * URI, of which nobody knows how it was meant. */
+static void add_message(struct vd_buffer *to, const char *dsn, const char *message)
 {
 	struct vd_buffer redacted = { 0 };
-	struct vd_buffer text = { 0 };
-	vd_redact_dsn(&redacted, dsn);
-	for (const char *at = message; *at != 0 && *at != '\n'; at++) {
-		vd_buffer_add_byte(&text, (uint8_t)*at);
-		const char *end = *at == '"' ? strchr(at + 1, '"') : NULL;
-		if (end == NULL)
-			continue;
-		char *quoted = strndup(at + 1, (size_t)(end - at - 1));
-		bool shown = quoted != NULL && quoted[0] != 0 && strstr(vd_buffer_string(&redacted), quoted) != NULL;
-		vd_buffer_add_format(&text, "%s\"", shown ? quoted : "***");
-		free(quoted);
-		at = end;
+	size_t length = strlen(message);
+	while (length > 0 && message[length - 1] == '\n')
+		length--;
+	const char *end = message + length;
+	const char *last = memrchr(message, '"', length);
+	const char *quoted = last == NULL ? NULL : find_quoted(message, last, dsn);
+	if (quoted == NULL) {
+		vd_buffer_add(to, vd_bytes_of(message, length));
+		return;
 	}
+	vd_redact_dsn(&redacted, dsn);
+	char *copy = strndup(quoted, (size_t)(last - quoted));
+	bool is_shown = copy != NULL && strstr(copy, "://") == NULL && vd_buffer_ok(&redacted) &&
+					strstr(vd_buffer_string(&redacted), copy) != NULL;
+	vd_buffer_add(to, vd_bytes_of(message, (size_t)(quoted - message)));
+	vd_buffer_add_text(to, is_shown ? copy : "***");
+	vd_buffer_add(to, vd_bytes_of(last, (size_t)(end - last)));
+	free(copy);
+	vd_buffer_fini(&redacted);
+}
+
+static void explain(struct vd_error *error, const char *dsn, const char *message)
+{
+	struct vd_buffer text = { 0 };
+	add_message(&text, dsn, message);
+	for (size_t i = 0; i < text.size; i++) /* one line */
+		if (iscntrl(text.data[i]))
+			text.data[i] = '?';
 	vd_error_set(error, VD_CODE_CONNECTION_STRING_INVALID, "the connection string cannot be read: %s",
 		vd_buffer_ok(&text) ? vd_buffer_string(&text) : "out of memory");
 	vd_error_hint(error, "it is either postgresql://user@host:port/database?option=value or \"host=… port=… "
 						 "dbname=… user=…\"");
-	vd_buffer_fini(&redacted);
 	vd_buffer_fini(&text);
 }
 
@@ -87,7 +120,7 @@ static PQconninfoOption *parse(const char *dsn, struct vd_error *error)
 	char *message = NULL;
 	PQconninfoOption *options = PQconninfoParse(dsn == NULL ? "" : dsn, &message);
 	if (options == NULL)
-		explain(error, dsn, message == NULL ? "out of memory" : message);
+		explain(error, dsn == NULL ? "" : dsn, message == NULL ? "out of memory" : message);
 	PQfreemem(message);
 	return options;
 }

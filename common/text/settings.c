@@ -4,6 +4,7 @@
 #include "common/text/settings.h"
 
 #include "common/base/codes.h"
+#include "common/base/redact.h"
 #include "common/text/settings_value.h"
 
 #include <ctype.h>
@@ -24,7 +25,8 @@ static int unknown(const struct vd_settings *settings, const char *where, const 
 	names[count++] = "config";
 	names[count++] = "help";
 	const char *closest = vd_closest(name, names, count);
-	vd_error_set(error, VD_CODE_INVALID_OPTION, "%sunknown setting %s%s", where, dashes, name);
+	vd_error_set(
+		error, VD_CODE_INVALID_OPTION, "%sunknown setting %s%s", where, dashes, VD_REDACT_WORD(name));
 	if (closest != NULL)
 		vd_error_hint(error, "did you mean %s%s? %s --help lists all", dashes, closest, settings->program);
 	else
@@ -238,7 +240,7 @@ static enum vd_settings_result look_at_flags(
 		case WORD_OPERAND:
 			if (settings->takes_operands)
 				break;
-			vd_error_set(error, VD_CODE_INVALID_OPTION, "\"%s\" is no setting", argv[i]);
+			vd_error_set(error, VD_CODE_INVALID_OPTION, "\"%s\" is no setting", VD_REDACT_WORD(argv[i]));
 			vd_error_hint(error, "%s --help lists all", settings->program);
 			return VD_SETTINGS_WRONG;
 		case WORD_SETTING:
@@ -272,7 +274,7 @@ static int read_flags(const struct vd_settings *settings, int argc, char **argv,
 		}
 	}
 	if (kept > 0 && !settings->takes_operands)
-		return vd_error_set(error, VD_CODE_INVALID_OPTION, "\"%s\" is no setting", argv[1]);
+		return vd_error_set(error, VD_CODE_INVALID_OPTION, "\"%s\" is no setting", VD_REDACT_WORD(argv[1]));
 	if (operands != NULL)
 		*operands = kept;
 	return 0;

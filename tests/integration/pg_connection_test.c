@@ -225,8 +225,16 @@ static void a_string_that_cannot_be_read_says_why(void **state)
 	assert_true(error.hint[0] != 0);
 	assert_int_equal(vd_pg_dsn_check("postgresql://u:secret@[::1/db", &error), 2104);
 	assert_null(strstr(error.message, "secret"));
-	assert_int_equal(vd_pg_dsn_check("password='secret", &error), 2104);
-	assert_null(strstr(error.message, "secret"));
+	static const char *const slips[] = { "password='secret", "postgresq://u:secret@h/d?sslmode=require",
+		"host=h password=very \"secret\" indeed", "host=h password=a sec\"ret",
+		"host=h password=ve\"ry se\"cret", "postgresql:///d?passwordsecret",
+		"postgresql:///d?password=%zzsecret" };
+	for (size_t i = 0; i < VD_COUNT(slips); i++) {
+		assert_int_equal(vd_pg_dsn_check(slips[i], &error), 2104);
+		assert_null(strstr(error.message, "secret"));
+		assert_null(strstr(error.message, "cret"));
+		assert_null(strstr(error.message, "ret\""));
+	}
 }
 
 static void closing_while_connecting_tells_what_waited(void **state)

@@ -36,6 +36,10 @@ static void secrets_are_replaced(void **state)
 		{ "postgresql://h/db?application_name=a@b", "postgresql://h/db?application_name=a@b" },
 		{ "postgresql://h:5432/db?application_name=a@b", "postgresql://h:5432/db?application_name=a@b" },
 		{ "POSTGRESQL://u:geheim@h/db", "POSTGRESQL://u:***@h/db" },
+		/* a slip of the finger: what is no key is shown to nobody */
+		{ "postgresq://u:geheim@h/db?sslmode=require", "***" },
+		{ "host=a u:geheim@h/db?x=y", "host=a ***" },
+		{ "postgresql:///db?passwordgeheim&user=u", "postgresql:///db?***&user=u" },
 	};
 	for (size_t i = 0; i < VD_COUNT(cases); i++) {
 		struct vd_buffer out = { 0 };
@@ -46,8 +50,26 @@ static void secrets_are_replaced(void **state)
 	}
 }
 
+static void a_word_may_be_a_connection_string(void **state)
+{
+	(void)state;
+	static const char *const cases[][2] = {
+		{ "statsu", "statsu" },
+		{ "", "" },
+		{ "a=b", "a=b" },
+		{ "postgresql://u:geheim@h/db", "postgresql://u:***@h/db" },
+		{ "mysql://u:geheim@h/db", "***" },
+		{ "u:geheim@h/db", "***" },
+		{ "password=geheim", "password=***" },
+	};
+	for (size_t i = 0; i < VD_COUNT(cases); i++)
+		assert_string_equal(VD_REDACT_WORD(cases[i][0]), cases[i][1]);
+	assert_string_equal(vd_redact_word((char[5]){ 0 }, 5, "something"), "some");
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(secrets_are_replaced) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(secrets_are_replaced),
+		cmocka_unit_test(a_word_may_be_a_connection_string) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,6 +90,14 @@ static const struct vd_pg_statement select_nodes = {
 	.columns = { { "node", VD_PG_TEXT }, { "up_ms", VD_PG_INT8 }, { "leads", VD_PG_BOOL } },
 };
 
+static const struct vd_pg_statement select_server = {
+	.name = "admin_server",
+	.sql =
+		"SELECT CASE WHEN pg_is_in_recovery() THEN -1 ELSE (pg_current_wal_insert_lsn() - '0/0')::bigint END "
+		"AS wal_bytes, pg_backend_pid()::bigint AS pid",
+	.columns = { { "wal_bytes", VD_PG_INT8 }, { "pid", VD_PG_INT8 } },
+};
+
 struct look {
 	struct vd_admin *admin;
 	struct vd_admin_status *status;
@@ -139,16 +147,26 @@ static void on_nodes(void *arg, const struct vd_pg_rows *rows)
 	look->status->node_count = admin->node_count;
 }
 
+static void on_server(void *arg, const struct vd_pg_rows *rows)
+{
+	struct look *look = arg;
+	if (vd_pg_rows_count(rows) == 0)
+		return;
+	look->status->wal_bytes = vd_pg_rows_int8(rows, 0, 0);
+	look->status->backend_pid = vd_pg_rows_int8(rows, 0, 1);
+}
+
 int vd_admin_status(struct vd_admin *admin, struct vd_admin_status *status, struct vd_admin_error *error)
 {
 	struct look look = { admin, status };
-	*status = (struct vd_admin_status){ .oldest_snapshot_ms = -1 };
+	*status = (struct vd_admin_status){ .oldest_snapshot_ms = -1, .wal_bytes = -1 };
 	int code = admin_begin(admin, error, true);
 	if (code != 0)
 		return code;
 	struct vd_pg_segment *segment = vd_pg_segment_begin(admin->pg);
 	vd_pg_query(segment, &select_status, NULL, on_status, &look);
 	vd_pg_query(segment, &select_nodes, NULL, on_nodes, &look);
+	vd_pg_query(segment, &select_server, NULL, on_server, &look);
 	vd_pg_segment_end(segment, admin_on_outcome, admin);
 	return admin_wait(admin);
 }

@@ -108,6 +108,11 @@ struct vd_admin_status {
 	size_t node_count;
 	/* How full the server's notify queue is, from 0 to 1. */
 	double notify_queue;
+	/* How far the server's write-ahead log has come, in bytes; -1 on a standby. Two looks tell what was written between
+	 * them, by all of the server. */
+	int64_t wal_bytes;
+	/* The backend that answered: a process of the machine on which the server runs. */
+	int64_t backend_pid;
 };
 
 /* *status is filled; nodes belong to the handle and live until its next call. */

@@ -6,20 +6,18 @@
  */
 #include "bench/workload.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-enum { SNAPSHOT_READS = 1000 }; /* of one transaction of the check: a snapshot lives 5 s */
 
 struct key_state {
 	int64_t version;
 	int order;
+	bool seen;
 	uint64_t number;
 };
 
 struct blind {
 	struct key_state *keys;
+	struct vd_draw draw;
 	uint64_t next_number;
 };
 
@@ -41,17 +39,19 @@ static int first_key(const struct vd_bench_load *load)
 	return load->index * key_count(load);
 }
 
+static bool blind_prepare(struct vd_bench_load *load)
+{
+	struct blind *blind = load->state;
+	blind->keys = calloc((size_t)key_count(load), sizeof *blind->keys);
+	vd_draw_init(&blind->draw, (uint64_t)key_count(load), load->settings->theta);
+	return blind->keys != NULL;
+}
+
 static void blind_begin(struct vd_bench_slot *slot)
 {
 	struct blind_slot *own = (struct blind_slot *)slot;
 	struct blind *blind = slot->load->state;
-	if (blind->keys == NULL)
-		blind->keys = calloc((size_t)key_count(slot->load), sizeof *blind->keys);
-	if (blind->keys == NULL) {
-		perror("verdict bench");
-		_exit(2);
-	}
-	own->key = (int)(vd_bench_random(&slot->load->random) % (uint64_t)key_count(slot->load));
+	own->key = (int)vd_draw_next(&blind->draw, &slot->load->random);
 	own->number = ++blind->next_number;
 }
 
@@ -73,58 +73,52 @@ static void blind_committed(struct vd_future *commit, void *arg)
 		vd_transaction_get_committed_order(slot->transaction, &order) != 0)
 		vd_bench_fail(slot->load, "a commit has no version", VD_ERROR_TRANSACTION_INVALID_VERSION);
 	else if (version > key->version || (version == key->version && order > key->order))
-		*key = (struct key_state){ version, order, own->number };
+		*key = (struct key_state){ version, order, false, own->number };
 	vd_transaction_reset(slot->transaction);
-	vd_bench_slot_done(slot, 1);
+	vd_bench_slot_done(slot, 1, 1);
 }
 
 static void blind_run(struct vd_bench_slot *slot)
 {
 	struct blind_slot *own = (struct blind_slot *)slot;
-	char key[VD_BENCH_KEY_BYTES], value[VD_BENCH_VALUE_MOST];
-	size_t key_size = vd_bench_key(slot->load, first_key(slot->load) + own->key, key);
-	vd_transaction_set(
-		slot->transaction, key, key_size, value, vd_bench_value(slot->load, own->number, value));
+	vd_bench_set(slot->load, slot->transaction, first_key(slot->load) + own->key, own->number);
 	vd_future_on_ready(vd_transaction_commit(slot->transaction), blind_committed, own);
+}
+
+static void judge(void *arg, int key, const uint8_t *value, size_t value_size)
+{
+	struct vd_bench_load *load = arg;
+	struct blind *blind = load->state;
+	uint64_t number = 0;
+	struct key_state *state = key >= 0 ? &blind->keys[key - first_key(load)] : NULL;
+	if (state == NULL || state->version == 0)
+		return; /* not of this run */
+	state->seen = true;
+	++*load->checks;
+	if (!vd_bench_number(load, value, value_size, &number) || number != state->number)
+		++*load->wrong;
 }
 
 /* Every key that was written holds the number of its last commit. */
 static void blind_check(struct vd_bench_load *load)
 {
 	struct blind *blind = load->state;
-	struct vd_transaction *transaction;
-	int code = vd_transaction_new(load->database, &transaction);
-	if (code != 0) {
-		vd_bench_fail(load, "no transaction", code);
-		return;
-	}
-	for (int i = 0; i < key_count(load) && code == 0; i++) {
-		char key[VD_BENCH_KEY_BYTES];
-		bool present = false;
-		const uint8_t *value = NULL;
-		size_t value_size = 0;
-		uint64_t number = 0;
-		if (blind->keys[i].version == 0)
-			continue;
-		if (++*load->checks % SNAPSHOT_READS == 0)
-			vd_transaction_reset(transaction);
-		struct vd_future *future =
-			vd_transaction_get(transaction, key, vd_bench_key(load, first_key(load) + i, key), true);
-		code = vd_future_wait(future);
-		if (code != 0 || vd_future_get_value(future, &present, &value, &value_size) != 0)
-			vd_bench_fail(load, "a read failed", code);
-		else if (!present || !vd_bench_number(value, value_size, &number) || number != blind->keys[i].number)
+	int code = vd_bench_walk(load, first_key(load), first_key(load) + key_count(load), judge, load);
+	if (code != 0)
+		vd_bench_fail(load, "reading the keys", code);
+	for (int i = 0; i < key_count(load); i++)
+		if (blind->keys[i].version != 0 && !blind->keys[i].seen)
 			++*load->wrong;
-		vd_future_free(future);
-	}
-	vd_transaction_free(transaction);
 	free(blind->keys);
 }
 
 const struct vd_bench_workload vd_bench_blind = {
 	.name = "blind",
+	.keys = 100000,
+	.value_bytes = 16,
 	.slot_size = sizeof(struct blind_slot),
 	.state_size = sizeof(struct blind),
+	.prepare = blind_prepare,
 	.begin = blind_begin,
 	.run = blind_run,
 	.check = blind_check,

@@ -50,3 +50,8 @@ double vd_histogram_percentile_ms(const struct vd_histogram *histogram, double s
 	}
 	return 0;
 }
+
+double vd_histogram_end_ms(unsigned bucket)
+{
+	return end_of(bucket) / 1e6;
+}

@@ -23,4 +23,7 @@ void vd_histogram_merge(struct vd_histogram *into, const struct vd_histogram *fr
 /* The latency in milliseconds that this share (0 to 1) of all stay under; 0 if there are none. */
 double vd_histogram_percentile_ms(const struct vd_histogram *histogram, double share);
 
+/* Where a bucket ends, in milliseconds: all in it were shorter. */
+double vd_histogram_end_ms(unsigned bucket);
+
 #endif

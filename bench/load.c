@@ -1,75 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load.c: see load.h.
- *
- * The processes share nothing but a page of results. A library does not outlive a fork, so also what comes before the
- * load (filling the keys) and after it (the audit) is a process of its own.
- */
+/* load.c: see load.h and run.h. */
 #include "bench/load.h"
 
-#include <endian.h>
-#include <pthread.h>
+#include "bench/meter.h"
+#include "bench/run.h"
+
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { FILL_KEYS = 500 }; /* of one commit */
+enum { TICK_US = 5000, LOOK_NS = 1000000000, AGAIN_NS = 200000000 };
 
-/* What one process found; in shared memory. */
-struct result {
-	uint64_t done, retries, checks, wrong;
-	int failed;
-	struct vd_histogram latency;
-};
-
-struct vd_bench_run {
-	const struct vd_bench_workload *workload;
-	struct result *result;
-	uint64_t count_from_ns, stop_at_ns;
-	int running; /* slots */
-	pthread_mutex_t lock;
-	pthread_cond_t idle;
-};
-
-static uint64_t now_ns(void)
+uint64_t vd_bench_now_ns(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-uint64_t vd_bench_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
-size_t vd_bench_key(const struct vd_bench_load *load, int key, char buffer[VD_BENCH_KEY_BYTES])
-{
-	return (size_t)snprintf(buffer, VD_BENCH_KEY_BYTES, "bench/%s/%010d", load->run->workload->name, key);
-}
-
-size_t vd_bench_value(const struct vd_bench_load *load, uint64_t number, char buffer[VD_BENCH_VALUE_MOST])
-{
-	size_t size = (size_t)load->settings->value_bytes;
-	number = htole64(number);
-	memset(buffer, 'v', size);
-	memcpy(buffer, &number, sizeof number);
-	return size;
-}
-
-bool vd_bench_number(const uint8_t *value, size_t value_size, uint64_t *number)
-{
-	if (value_size < sizeof *number)
-		return false;
-	memcpy(number, value, sizeof *number);
-	*number = le64toh(*number);
-	return true;
 }
 
 void vd_bench_fail(struct vd_bench_load *load, const char *what, int code)
@@ -78,62 +31,21 @@ void vd_bench_fail(struct vd_bench_load *load, const char *what, int code)
 	load->run->result->failed = 1;
 }
 
-/* ---- Slots ---------------------------------------------------------------------------------------------------- */
-
-static void slot_begin(struct vd_bench_slot *slot)
+bool vd_bench_settle(
+	const struct vd_bench_workload *workload, struct vd_bench_settings *settings, const char **why)
 {
-	slot->begun_ns = now_ns();
-	slot->load->run->workload->begin(slot);
-	slot->load->run->workload->run(slot);
-}
-
-static void slot_end(struct vd_bench_slot *slot)
-{
-	struct vd_bench_run *run = slot->load->run;
-	pthread_mutex_lock(&run->lock);
-	if (--run->running == 0)
-		pthread_cond_signal(&run->idle);
-	pthread_mutex_unlock(&run->lock);
-}
-
-void vd_bench_slot_done(struct vd_bench_slot *slot, uint64_t units)
-{
-	struct vd_bench_run *run = slot->load->run;
-	uint64_t now = now_ns();
-	if (now >= run->count_from_ns && now < run->stop_at_ns) {
-		run->result->done += units;
-		vd_histogram_add(&run->result->latency, now - slot->begun_ns);
-	}
-	if (now < run->stop_at_ns)
-		slot_begin(slot);
-	else
-		slot_end(slot);
-}
-
-static void slot_again(struct vd_future *retry, void *arg)
-{
-	struct vd_bench_slot *slot = arg;
-	int code = vd_future_error(retry);
-	vd_future_free(retry);
-	if (code == 0) {
-		slot->load->run->workload->run(slot);
-		return;
-	}
-	vd_bench_fail(slot->load, "an operation failed", code);
-	slot_end(slot);
-}
-
-void vd_bench_slot_retry(struct vd_bench_slot *slot, int code)
-{
-	slot->load->run->result->retries++;
-	vd_future_on_ready(vd_transaction_on_error(slot->transaction, code), slot_again, slot);
-}
-
-/* The first operation begins on the loop thread, as all that follow do: a slot has one thread. */
-static void slot_start(struct vd_future *start, void *arg)
-{
-	vd_future_free(start);
-	slot_begin(arg);
+	*why = NULL;
+	if (settings->keys == 0)
+		settings->keys = workload->keys;
+	if (settings->value_bytes == 0)
+		settings->value_bytes = workload->value_bytes;
+	if (workload->fixed_value && settings->value_bytes != workload->value_bytes)
+		*why = "values of this workload have a size of their own";
+	else if (settings->value_bytes < 8)
+		*why = "a value holds a number of 8 bytes at least";
+	else if (settings->keys < 2 && workload->keys > 1)
+		*why = "this workload needs two keys at least";
+	return *why == NULL;
 }
 
 /* ---- One process ---------------------------------------------------------------------------------------------- */
@@ -155,92 +67,36 @@ static int open_database(struct vd_bench_load *load)
 	return code == 0 ? 0 : 2;
 }
 
-static int run_slots(struct vd_bench_load *load)
-{
-	const struct vd_bench_settings *settings = load->settings;
-	struct vd_bench_run *run = load->run;
-	size_t size = run->workload->slot_size;
-	char *slots = calloc((size_t)settings->in_flight, size);
-	if (slots == NULL)
-		return 2;
-	run->count_from_ns = now_ns() + (uint64_t)(settings->warmup_seconds * 1e9);
-	run->stop_at_ns = run->count_from_ns + (uint64_t)(settings->seconds * 1e9);
-	run->running = settings->in_flight;
-	for (int i = 0; i < settings->in_flight; i++) {
-		struct vd_bench_slot *slot = (struct vd_bench_slot *)(slots + (size_t)i * size);
-		slot->load = load;
-		if (vd_transaction_new(load->database, &slot->transaction) != 0)
-			return 2;
-	}
-	for (int i = 0; i < settings->in_flight; i++) {
-		struct vd_future *start = vd_future_new(load->database);
-		vd_future_on_ready(start, slot_start, slots + (size_t)i * size);
-		vd_future_end(start, 0);
-	}
-	pthread_mutex_lock(&run->lock);
-	while (run->running > 0)
-		pthread_cond_wait(&run->idle, &run->lock);
-	pthread_mutex_unlock(&run->lock);
-	for (int i = 0; i < settings->in_flight; i++)
-		vd_transaction_free(((struct vd_bench_slot *)(slots + (size_t)i * size))->transaction);
-	free(slots);
-	return 0;
-}
-
-static int run_load(struct vd_bench_load *load)
-{
-	const struct vd_bench_workload *workload = load->run->workload;
-	int worst = run_slots(load);
-	if (worst == 0 && workload->check != NULL)
-		workload->check(load);
-	return worst;
-}
-
-/* Every key gets the number that it is to begin with. */
-static int fill(struct vd_bench_load *load)
-{
-	struct vd_transaction *transaction;
-	const struct vd_bench_settings *settings = load->settings;
-	if (vd_transaction_new(load->database, &transaction) != 0)
-		return 2;
-	int code = 0;
-	for (int i = 0; i < settings->keys && code == 0;) {
-		int to = settings->keys - i < FILL_KEYS ? settings->keys : i + FILL_KEYS;
-		for (int k = i; k < to; k++) {
-			char key[VD_BENCH_KEY_BYTES], value[VD_BENCH_VALUE_MOST];
-			size_t key_size = vd_bench_key(load, k, key);
-			vd_transaction_set(transaction, key, key_size, value,
-				vd_bench_value(load, load->run->workload->initial(k), value));
-		}
-		struct vd_future *future = vd_transaction_commit(transaction);
-		code = vd_future_wait(future);
-		vd_future_free(future);
-		if (code == 0) {
-			i = to;
-			vd_transaction_reset(transaction);
-			continue;
-		}
-		future = vd_transaction_on_error(transaction, code);
-		code = vd_future_wait(future);
-		vd_future_free(future);
-	}
-	if (code != 0)
-		vd_bench_fail(load, "filling the keys", code);
-	vd_transaction_free(transaction);
-	return code == 0 ? 0 : 2;
-}
-
 static int audit(struct vd_bench_load *load)
 {
 	load->run->workload->audit(load);
 	return 0;
 }
 
-/* In a process of its own: opens a database, does its part, and ends. */
-static _Noreturn void live(const struct vd_bench_workload *workload, const struct vd_bench_settings *settings,
-	struct result *result, int index, int (*part)(struct vd_bench_load *load))
+static bool prepare(struct vd_bench_load *load, bool is_load)
 {
-	struct vd_bench_run run = { .workload = workload, .result = result };
+	const struct vd_bench_workload *workload = load->run->workload;
+	uint64_t filler = load->settings->seed + 1;
+	vd_draw_init(&load->draw, (uint64_t)load->settings->keys, load->settings->theta);
+	load->value = malloc((size_t)load->settings->value_bytes);
+	if (load->value == NULL)
+		return false;
+	for (int i = 0; i < load->settings->value_bytes; i++)
+		load->value[i] = (char)(vd_bench_random(&filler) >> 32);
+	if (workload->state_size > 0 && (load->state = calloc(1, workload->state_size)) == NULL)
+		return false;
+	return !is_load || workload->prepare == NULL || workload->prepare(load);
+}
+
+/* Opens a database, does its part, and ends. Signals are for the process that began them all, and they end with it. */
+static _Noreturn void live(const struct vd_bench_workload *workload, const struct vd_bench_settings *settings,
+	struct vd_bench_shared *shared, int index, int (*part)(struct vd_bench_load *load))
+{
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	struct vd_bench_result *result = &shared->results[index];
+	struct vd_bench_run run = { .workload = workload, .shared = shared, .result = result };
 	struct vd_bench_load load = {
 		.settings = settings,
 		.index = index,
@@ -249,10 +105,16 @@ static _Noreturn void live(const struct vd_bench_workload *workload, const struc
 		.wrong = &result->wrong,
 		.run = &run,
 	};
+	for (int i = 0; i < settings->processes; i++) {
+		load.applied += shared->results[i].applied;
+		load.unknown += shared->results[i].unknown;
+	}
 	pthread_mutex_init(&run.lock, NULL);
 	pthread_cond_init(&run.idle, NULL);
-	if (workload->state_size > 0 && (load.state = calloc(1, workload->state_size)) == NULL)
+	if (!prepare(&load, part == vd_bench_run_slots)) {
+		fputs("verdict bench: no memory\n", stderr);
 		_exit(2);
+	}
 	int worst = open_database(&load);
 	if (worst == 0)
 		worst = part(&load);
@@ -261,54 +123,214 @@ static _Noreturn void live(const struct vd_bench_workload *workload, const struc
 	_exit(result->failed ? 2 : worst);
 }
 
-/* So many processes do their part; the worst of their exit codes. */
-static int fork_and_wait(const struct vd_bench_workload *workload, const struct vd_bench_settings *settings,
-	struct result *results, int count, int (*part)(struct vd_bench_load *load))
+/* ---- All of them ---------------------------------------------------------------------------------------------- */
+
+struct crew {
+	const struct vd_bench_workload *workload;
+	const struct vd_bench_settings *settings;
+	struct vd_bench_shared *shared;
+	struct vd_bench_report *report;
+	pid_t *pids;
+	int count, left;
+	bool failed;
+	bool shows; /* how far it is */
+};
+
+/* For the handler of signals. */
+static struct vd_bench_shared *interruptible;
+static volatile sig_atomic_t interrupts;
+static volatile uint64_t first_interrupt_ns;
+
+static void on_interrupt(int number)
 {
-	int worst = 0;
+	(void)number;
+	/* a terminal and a wrapper may both hand on one Ctrl-C */
+	if (interrupts > 0 && vd_bench_now_ns() - first_interrupt_ns > AGAIN_NS)
+		_exit(VD_BENCH_INTERRUPTED);
+	first_interrupt_ns = interrupts > 0 ? first_interrupt_ns : vd_bench_now_ns();
+	interrupts = 1;
+	interruptible->stop = true;
+}
+
+static void begin_all(struct crew *crew, int count, int (*part)(struct vd_bench_load *load))
+{
 	fflush(NULL);
+	crew->left = crew->count = 0;
 	for (int i = 0; i < count; i++) {
 		pid_t pid = fork();
 		if (pid == 0)
-			live(workload, settings, &results[i], i, part);
+			live(crew->workload, crew->settings, crew->shared, i, part);
 		if (pid < 0) {
 			perror("verdict bench: fork");
-			worst = 2;
-			break;
+			crew->failed = crew->shared->stop = true;
+			return;
 		}
+		crew->pids[crew->count++] = pid;
+		crew->left++;
 	}
-	for (int status; wait(&status) > 0;)
-		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-			worst = 2;
-	return worst;
 }
 
-/* ---- The run -------------------------------------------------------------------------------------------------- */
-
-int vd_bench_run_workload(const struct vd_bench_workload *workload, const struct vd_bench_settings *settings,
-	struct vd_bench_report *report)
+/* Takes note of who has ended. One that fails ends the run for all. */
+static void reap(struct crew *crew)
 {
-	size_t size = (size_t)settings->processes * sizeof(struct result);
-	struct result *results = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (results == MAP_FAILED) {
-		perror("verdict bench: no memory");
-		return 2;
+	int status;
+	while (crew->left > 0 && waitpid(-1, &status, WNOHANG) > 0) {
+		crew->left--;
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+			crew->failed = crew->shared->stop = true;
 	}
-	int worst = workload->initial == NULL ? 0 : fork_and_wait(workload, settings, results, 1, fill);
-	if (worst == 0)
-		worst = fork_and_wait(workload, settings, results, settings->processes, run_load);
-	if (worst == 0 && workload->audit != NULL)
-		worst = fork_and_wait(workload, settings, results, 1, audit);
-	*report =
-		(struct vd_bench_report){ .workload = workload->name, .seconds = settings->seconds, .checked = true };
-	for (int i = 0; i < settings->processes; i++) {
-		report->done += results[i].done;
-		report->retries += results[i].retries;
-		report->checks += results[i].checks;
-		report->checked = report->checked && results[i].wrong == 0;
-		vd_histogram_merge(&report->latency, &results[i].latency);
+}
+
+static void show(const struct crew *crew, const char *what, double done, double of)
+{
+	if (crew->shows)
+		fprintf(stderr, "\r\033[K%s: %s %.0f of %.0f", crew->workload->name, what, done, of);
+}
+
+static uint64_t done_so_far(const struct crew *crew)
+{
+	uint64_t done = 0;
+	for (int i = 0; i < crew->settings->processes; i++)
+		done += crew->shared->results[i].done;
+	return done;
+}
+
+static bool all(const struct crew *crew, size_t flag)
+{
+	for (int i = 0; i < crew->settings->processes; i++)
+		if (!*(const _Atomic bool *)((const char *)&crew->shared->results[i] + flag))
+			return false;
+	return true;
+}
+
+static void wait_for_part(struct crew *crew, const char *what, double of)
+{
+	for (uint64_t shown = 0; crew->left > 0; reap(crew), usleep(TICK_US)) {
+		if (vd_bench_now_ns() - shown < LOOK_NS / 2)
+			continue;
+		shown = vd_bench_now_ns();
+		show(crew, what, (double)crew->shared->filled, of);
+	}
+}
+
+/* Watches the load from its begin to its end, and counts what it costs. */
+static void watch_load(struct crew *crew)
+{
+	struct vd_bench_shared *shared = crew->shared;
+	const struct vd_bench_settings *settings = crew->settings;
+	struct vd_meter meter;
+	for (; !shared->stop && !all(crew, offsetof(struct vd_bench_result, ready)); reap(crew))
+		usleep(TICK_US);
+	vd_meter_open(&meter, settings, crew->pids);
+	uint64_t from = vd_bench_now_ns() + (uint64_t)(settings->warmup_seconds * 1e9);
+	uint64_t to = from + (uint64_t)(settings->seconds * 1e9), looked = 0, now;
+	bool counting = false;
+	shared->count_from_ns = from;
+	shared->stop_at_ns = to;
+	shared->begin_ns = vd_bench_now_ns();
+	while (now = vd_bench_now_ns(), now < to && !shared->stop) {
+		if (now >= from && !counting) {
+			counting = true;
+			vd_meter_begin(&meter);
+		}
+		if (now - looked >= LOOK_NS) {
+			looked = now;
+			if (counting)
+				vd_meter_look(&meter, crew->report);
+			show(crew, now < from ? "warming up, second" : "second",
+				((double)now - (double)shared->begin_ns) / 1e9, settings->seconds + settings->warmup_seconds);
+			if (crew->shows && counting)
+				fprintf(
+					stderr, ", %.0f/s", (double)done_so_far(crew) * 1e9 / ((double)now - (double)from + 1));
+		}
+		usleep(TICK_US);
+		reap(crew);
+	}
+	now = vd_bench_now_ns();
+	crew->report->seconds = now <= from ? 0 : (double)((now < to ? now : to) - from) / 1e9;
+	crew->report->interrupted = interrupts > 0;
+	if (counting)
+		vd_meter_end(&meter, crew->report);
+	shared->measured = true;
+	vd_meter_close(&meter);
+	for (; crew->left > 0; reap(crew), usleep(TICK_US))
+		show(crew, all(crew, offsetof(struct vd_bench_result, idle)) ? "checking; done" : "ending; done",
+			(double)done_so_far(crew), (double)done_so_far(crew));
+}
+
+static void add_up(const struct crew *crew)
+{
+	struct vd_bench_report *report = crew->report;
+	report->checked = true;
+	for (int i = 0; i < crew->settings->processes; i++) {
+		const struct vd_bench_result *result = &crew->shared->results[i];
+		report->done += result->done;
+		report->commits += result->commits;
+		report->retries += result->retries;
+		report->unknown += result->unknown;
+		report->checks += result->checks;
+		report->checked = report->checked && result->wrong == 0;
+		vd_histogram_merge(&report->latency, &result->latency);
 	}
 	report->checked = report->checked && report->checks > 0;
-	munmap(results, size);
-	return worst;
+}
+
+static enum vd_bench_end run(struct crew *crew)
+{
+	if (crew->workload->rows != NULL) {
+		begin_all(crew, 1, vd_bench_fill);
+		wait_for_part(crew, "filling, key", crew->workload->rows(crew->settings));
+		if (!crew->failed && interrupts > 0)
+			return VD_BENCH_INTERRUPTED;
+	}
+	if (!crew->failed) {
+		begin_all(crew, crew->settings->processes, vd_bench_run_slots);
+		watch_load(crew);
+	}
+	if (!crew->failed && crew->workload->audit != NULL) {
+		begin_all(crew, 1, audit);
+		wait_for_part(crew, "auditing, keys", crew->settings->keys);
+	}
+	add_up(crew);
+	return crew->failed ? VD_BENCH_FAILED : VD_BENCH_RAN;
+}
+
+enum vd_bench_end vd_bench_run_workload(const struct vd_bench_workload *workload,
+	const struct vd_bench_settings *settings, struct vd_bench_report *report)
+{
+	size_t processes = (size_t)settings->processes;
+	size_t size = sizeof(struct vd_bench_shared) + processes * sizeof(struct vd_bench_result);
+	struct vd_bench_shared *shared =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t *pids = calloc(processes, sizeof *pids);
+	if (shared == MAP_FAILED || pids == NULL) {
+		perror("verdict bench: no memory");
+		return VD_BENCH_FAILED;
+	}
+	struct vd_bench_usage unknown = { -1, -1 };
+	*report = (struct vd_bench_report){ .workload = workload->name,
+		.wal_bytes = -1,
+		.postgresql = unknown,
+		.resolver = unknown,
+		.workers = unknown };
+	struct crew crew = { .workload = workload,
+		.settings = settings,
+		.shared = shared,
+		.report = report,
+		.pids = pids,
+		.shows = isatty(STDERR_FILENO) };
+	struct sigaction handler = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART }, int_before,
+					 term_before;
+	interruptible = shared;
+	interrupts = 0;
+	sigaction(SIGINT, &handler, &int_before);
+	sigaction(SIGTERM, &handler, &term_before);
+	enum vd_bench_end end = run(&crew);
+	sigaction(SIGINT, &int_before, NULL);
+	sigaction(SIGTERM, &term_before, NULL);
+	if (crew.shows)
+		fputs("\r\033[K", stderr);
+	munmap(shared, size);
+	free(pids);
+	return end;
 }

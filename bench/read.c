@@ -13,16 +13,23 @@ struct reads_slot {
 	int key, reads;
 };
 
-static uint64_t own_number(int key)
+static int all_keys(const struct vd_bench_settings *settings)
 {
-	return (uint64_t)key;
+	return settings->keys;
+}
+
+static bool own_number(const struct vd_bench_settings *settings, int key, uint64_t *number)
+{
+	(void)settings;
+	*number = (uint64_t)key;
+	return true;
 }
 
 static void judge(struct vd_bench_load *load, const uint8_t *value, size_t value_size, int key)
 {
 	uint64_t number;
 	++*load->checks;
-	if (!vd_bench_number(value, value_size, &number) || number != (uint64_t)key)
+	if (!vd_bench_number(load, value, value_size, &number) || number != (uint64_t)key)
 		++*load->wrong;
 }
 
@@ -35,7 +42,7 @@ static void count_read(struct reads_slot *own)
 static void reads_begin(struct vd_bench_slot *slot)
 {
 	struct reads_slot *own = (struct reads_slot *)slot;
-	own->key = (int)(vd_bench_random(&slot->load->random) % (uint64_t)slot->load->settings->keys);
+	own->key = vd_bench_draw_key(slot->load);
 }
 
 static void reads_got(struct vd_future *future, void *arg)
@@ -53,7 +60,7 @@ static void reads_got(struct vd_future *future, void *arg)
 		return;
 	}
 	count_read(own);
-	vd_bench_slot_done(&own->slot, 1);
+	vd_bench_slot_done(&own->slot, 1, 0);
 }
 
 static void reads_run(struct vd_bench_slot *slot)
@@ -87,7 +94,7 @@ static void ranges_got(struct vd_future *future, void *arg)
 		return;
 	}
 	count_read(own);
-	vd_bench_slot_done(&own->slot, count);
+	vd_bench_slot_done(&own->slot, count, 0);
 }
 
 static void ranges_run(struct vd_bench_slot *slot)
@@ -102,16 +109,22 @@ static void ranges_run(struct vd_bench_slot *slot)
 
 const struct vd_bench_workload vd_bench_read = {
 	.name = "read",
+	.keys = 100000,
+	.value_bytes = 16,
 	.slot_size = sizeof(struct reads_slot),
-	.initial = own_number,
+	.rows = all_keys,
+	.row = own_number,
 	.begin = reads_begin,
 	.run = reads_run,
 };
 
 const struct vd_bench_workload vd_bench_range = {
 	.name = "range",
+	.keys = 100000,
+	.value_bytes = 16,
 	.slot_size = sizeof(struct reads_slot),
-	.initial = own_number,
+	.rows = all_keys,
+	.row = own_number,
 	.begin = reads_begin,
 	.run = ranges_run,
 };

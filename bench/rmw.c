@@ -5,8 +5,6 @@
  */
 #include "bench/workload.h"
 
-#include <stdio.h>
-
 enum { OPENING = 1000 };
 
 struct rmw_slot {
@@ -17,19 +15,25 @@ struct rmw_slot {
 	int outstanding;
 };
 
-static uint64_t opening_balance(int key)
+static int all_accounts(const struct vd_bench_settings *settings)
 {
-	(void)key;
-	return OPENING;
+	return settings->keys;
+}
+
+static bool opening_balance(const struct vd_bench_settings *settings, int key, uint64_t *number)
+{
+	(void)settings, (void)key;
+	*number = OPENING;
+	return true;
 }
 
 static void rmw_begin(struct vd_bench_slot *slot)
 {
 	struct rmw_slot *own = (struct rmw_slot *)slot;
-	uint64_t keys = (uint64_t)slot->load->settings->keys;
-	own->keys[0] = (int)(vd_bench_random(&slot->load->random) % keys);
-	own->keys[1] =
-		(int)(((uint64_t)own->keys[0] + 1 + vd_bench_random(&slot->load->random) % (keys - 1)) % keys);
+	own->keys[0] = vd_bench_draw_key(slot->load);
+	own->keys[1] = vd_bench_draw_key(slot->load);
+	if (own->keys[1] == own->keys[0])
+		own->keys[1] = (own->keys[0] + 1) % slot->load->settings->keys;
 }
 
 static void rmw_committed(struct vd_future *commit, void *arg)
@@ -42,7 +46,7 @@ static void rmw_committed(struct vd_future *commit, void *arg)
 		return;
 	}
 	vd_transaction_reset(own->slot.transaction);
-	vd_bench_slot_done(&own->slot, 1);
+	vd_bench_slot_done(&own->slot, 1, 1);
 }
 
 /* Takes what the two reads brought; returns the error of the first that failed. */
@@ -54,7 +58,7 @@ static int take_balances(struct rmw_slot *own)
 		const uint8_t *value = NULL;
 		size_t value_size = 0;
 		int code = vd_future_get_value(own->reads[i], &present, &value, &value_size);
-		if (code == 0 && (!present || !vd_bench_number(value, value_size, &own->balances[i])))
+		if (code == 0 && (!present || !vd_bench_number(own->slot.load, value, value_size, &own->balances[i])))
 			++*own->slot.load->wrong;
 		if (first == 0)
 			first = code;
@@ -76,12 +80,8 @@ static void rmw_read(struct vd_future *future, void *arg)
 	}
 	own->balances[0]--;
 	own->balances[1]++;
-	for (int i = 0; i < 2; i++) {
-		char key[VD_BENCH_KEY_BYTES], value[VD_BENCH_VALUE_MOST];
-		size_t key_size = vd_bench_key(own->slot.load, own->keys[i], key);
-		vd_transaction_set(own->slot.transaction, key, key_size, value,
-			vd_bench_value(own->slot.load, own->balances[i], value));
-	}
+	for (int i = 0; i < 2; i++)
+		vd_bench_set(own->slot.load, own->slot.transaction, own->keys[i], own->balances[i]);
 	vd_future_on_ready(vd_transaction_commit(own->slot.transaction), rmw_committed, own);
 }
 
@@ -98,62 +98,41 @@ static void rmw_run(struct vd_bench_slot *slot)
 		vd_future_on_ready(own->reads[i], rmw_read, own);
 }
 
-static int add_up(
-	struct vd_bench_load *load, struct vd_transaction *transaction, uint64_t *sum, int *accounts)
+struct sum {
+	struct vd_bench_load *load;
+	uint64_t money;
+	int accounts;
+};
+
+static void add_up(void *arg, int key, const uint8_t *value, size_t value_size)
 {
-	char from[VD_BENCH_KEY_BYTES], to[VD_BENCH_KEY_BYTES];
-	size_t from_size = vd_bench_key(load, 0, from), to_size = vd_bench_key(load, load->settings->keys, to);
-	struct vd_selector begin = vd_first_greater_or_equal(from, from_size);
-	const struct vd_selector end = vd_first_greater_or_equal(to, to_size);
-	*sum = 0;
-	*accounts = 0;
-	for (bool more = true; more;) {
-		const struct vd_row *rows;
-		size_t count;
-		struct vd_future *future = vd_transaction_get_range(transaction, &begin, &end, NULL);
-		int code = vd_future_wait(future);
-		if (code == 0)
-			code = vd_future_get_rows(future, &rows, &count, &more);
-		for (size_t i = 0; code == 0 && i < count; i++) {
-			uint64_t balance = 0;
-			if (!vd_bench_number(rows[i].value, rows[i].value_size, &balance))
-				++*load->wrong;
-			*sum += balance;
-			++*accounts;
-		}
-		if (code == 0 && count > 0) {
-			snprintf(
-				from, sizeof from, "%.*s", (int)rows[count - 1].key_size, (const char *)rows[count - 1].key);
-			begin = vd_first_greater_than(from, rows[count - 1].key_size);
-		}
-		vd_future_free(future);
-		if (code != 0)
-			return code;
-	}
-	return 0;
+	struct sum *sum = arg;
+	uint64_t balance = 0;
+	(void)key;
+	if (!vd_bench_number(sum->load, value, value_size, &balance))
+		++*sum->load->wrong;
+	sum->money += balance;
+	sum->accounts++;
 }
 
 static void rmw_audit(struct vd_bench_load *load)
 {
-	struct vd_transaction *transaction;
-	uint64_t sum = 0;
-	int accounts = 0;
-	int code = vd_transaction_new(load->database, &transaction);
-	if (code == 0) {
-		code = add_up(load, transaction, &sum, &accounts);
-		vd_transaction_free(transaction);
-	}
+	struct sum sum = { .load = load };
+	int keys = load->settings->keys, code = vd_bench_walk(load, 0, keys, add_up, &sum);
 	if (code != 0)
 		vd_bench_fail(load, "adding up the accounts", code);
-	*load->checks += (uint64_t)accounts;
-	if (accounts != load->settings->keys || sum != (uint64_t)load->settings->keys * OPENING)
+	*load->checks += (uint64_t)sum.accounts;
+	if (sum.accounts != keys || sum.money != (uint64_t)keys * OPENING)
 		++*load->wrong;
 }
 
 const struct vd_bench_workload vd_bench_rmw = {
 	.name = "rmw",
+	.keys = 100000,
+	.value_bytes = 16,
 	.slot_size = sizeof(struct rmw_slot),
-	.initial = opening_balance,
+	.rows = all_accounts,
+	.row = opening_balance,
 	.begin = rmw_begin,
 	.run = rmw_run,
 	.audit = rmw_audit,

@@ -168,6 +168,7 @@ static void a_commit_of_an_aborted_transaction_is_seen_as_a_rollback(void **stat
 	assert_true(begin.block_failed);
 	assert_int_equal(commit.status, VD_PG_OK);
 	assert_string_equal(commit.tag, "ROLLBACK");
+	assert_false(commit.committed);
 	assert_false(commit.in_block);
 	assert_int_equal(rows_in_t(f), 0);
 }

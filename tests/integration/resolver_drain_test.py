@@ -434,6 +434,18 @@ def test_statements_do_not_grow_with_the_batch(servers, migrate, program, tmp_pa
         world.close()
 
 
+def test_a_claim_is_bounded_in_bytes(world):
+    """Not only what is decided together: two of these fit into a batch, so no batch has more."""
+    leader = world.lead("a", {"batch-bytes": "64kB"})
+    client = world.client()
+    client.commit([(SET, b"a", b"1")])
+    leader.send(19)
+    sequences = client.submit_payloads([client.request([(SET, b"k%d" % i, b"v" * 30000)]) for i in range(12)])
+    leader.send(18)
+    versions = [verdict.version for verdict in client.wait(*sequences)]
+    assert versions == sorted(versions) and max(versions.count(v) for v in versions) <= 2, versions
+
+
 def test_batches_at_and_over_the_limits(world):
     """More requests, and more bytes, than one batch takes: all are decided, in order of arrival."""
     world.lead("a", {"batch-requests": 50, "batch-bytes": "64kB"})

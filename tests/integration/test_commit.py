@@ -258,6 +258,23 @@ def test_what_is_neither_queued_nor_decided_is_sent_again(driver, leader, databa
     assert [v[0] for v in worker.verdicts(range(1, 6))] == [0] * 5
 
 
+def test_what_is_sent_again_goes_in_order_of_sequence(driver, leader, database):
+    """Also after some of them were decided meanwhile: two who send and delete the same rows meet them in one order."""
+    worker = driver().ready()
+    worker.order("submits 1 30 9")
+    leader.wait_queue(30)
+    for decided in ([7, 23], [2, 30]):
+        rows = leader.queue()
+        leader.decide([rows[n] for n in decided])
+        worker.verdicts(decided)
+        database.execute("TRUNCATE commit_requests")
+        leader.wait_queue(len(rows) - 2)
+        order = [n for n, in database.execute(ARRIVAL_ORDER)]
+        assert order == sorted(order)
+    leader.decide(leader.queue().values())
+    assert [v[0] for v in worker.verdicts(range(1, 31))] == [0] * 30
+
+
 def test_postgresql_crashes_with_commits_in_flight(servers, migrate, program):
     server = servers()
     database = server.migrated(migrate)

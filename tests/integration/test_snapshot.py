@@ -47,6 +47,19 @@ def test_a_snapshot_is_not_joined_once_it_was_sent(workers, database):
     assert len(in_snapshot(database)) == 5
 
 
+def test_a_standby_is_not_read_from(workers, servers, migrate):
+    """It would be behind, and nobody could tell: of several servers only the primary is one for us."""
+    primary = servers()
+    database = primary.migrated(migrate)
+    standby = primary.standby()
+    standby.execute("SELECT pg_wal_replay_pause()")
+    worker = workers(f"host={standby.folder},{primary.folder} port={standby.port},{primary.port} dbname={database.name}"
+                     " user=postgres")
+    put(database, b"a", b"1")
+    assert worker.transaction().get(b"a") == b"1"
+    assert standby.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'verdict-%'") == [(0,)]
+
+
 def test_a_read_version_that_is_held_is_joined(workers, database):
     worker = workers(max_connections=3)
     put(database, b"a", b"1")

@@ -6,42 +6,23 @@ VERDICT_CASES says after how many programs a bug counts as not found, VERDICT_SE
 import os
 import pathlib
 import random
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 
 from lane import Lanes
 from run import Failure, Run
+from source_tree import Tree  # lane.py says where
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
 CASES = int(os.environ.get("VERDICT_CASES", "5000"))
 SEED = int(os.environ.get("VERDICT_SEED", random.randrange(1 << 31)))
 TARGETS = ["model_driver", "verdict-resolver", "pg_migrate"]
 
 
-class Tree:
-    """A copy of the sources, and its build."""
-
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder) / "tree"
-        self.build = self.folder / "build"
-        shutil.copytree(ROOT, self.folder, ignore=shutil.ignore_patterns("build", ".git", "__pycache__"))
-        self.run("cmake", "-G", "Ninja", "-S", self.folder, "-B", self.build, "-DVERDICT_TESTS=ON", "-DCMAKE_C_FLAGS=-O1 -w")
-
-    def run(self, *command):
-        done = subprocess.run([str(word) for word in command], cwd=self.folder, text=True, check=False, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if done.returncode != 0:
-            raise RuntimeError(f"{command[0]}: {done.stdout[-2000:]}")
-
+class Patched(Tree):
     def patch(self, path, *how):
         self.run("patch", "-p1", "--batch", "--no-backup-if-mismatch", "--fuzz=0", *how, "-i", path)
-
-    def make(self):
-        self.run("cmake", "--build", self.build, "--parallel", "2", "--target", *TARGETS)
 
 
 def find(tree):
@@ -64,7 +45,7 @@ def judge(tree, path):
         return False
     tree.patch(path)
     try:
-        tree.make()
+        tree.make(*TARGETS)
         begun = time.monotonic()
         failure, count = find(tree)
     finally:
@@ -81,7 +62,7 @@ def main():
     patches = [p for p in sorted((HERE / "seeded").glob("*.patch")) if not sys.argv[1:] or p.stem in sys.argv[1:]]
     print(f"VERDICT_SEED={SEED}, {len(patches)} bugs", flush=True)
     with tempfile.TemporaryDirectory(prefix="vdseeded-") as folder:
-        tree = Tree(folder)
+        tree = Patched(folder)
         found = [judge(tree, path) for path in patches]
     print(f"{sum(found)} of {len(found)} found")
     return 0 if found and all(found) else 1

@@ -44,6 +44,7 @@ struct seen {
 	uint64_t rows;
 	int64_t value;
 	char tag[64];
+	bool committed; /* the tag is COMMIT's own */
 };
 
 static inline const char *fixture_dsn(void)
@@ -175,6 +176,7 @@ static inline void seen_rows(void *arg, const struct vd_pg_rows *rows)
 	seen->handled++;
 	seen->rows += vd_pg_rows_count(rows);
 	snprintf(seen->tag, sizeof seen->tag, "%s", vd_pg_rows_tag(rows));
+	seen->committed = vd_pg_rows_committed(rows);
 }
 
 /* Rows of one int8 column. */

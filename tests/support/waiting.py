@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waiting for what another process does. Deadlines are there for what never comes: a machine that is slow, busy or shared may
-take many times as long as an idle one, and no test may take that for a failure."""
+take many times as long as an idle one, and no test may take that for a failure. (Where a failure is wanted, as by tests/mutants,
+VERDICT_PATIENCE_S makes it come sooner.)"""
 import concurrent.futures
+import os
 import threading
 import time
 
-PATIENCE_S = 120
+PATIENCE_S = int(os.environ.get("VERDICT_PATIENCE_S", "120"))
 
 
 def wait_until(condition, what, timeout_s=PATIENCE_S, step_s=0.01):

@@ -94,9 +94,12 @@ static void test_a_reader_does_not_make_a_writer_fail(void **state)
 	struct vd_batch *batch = vd_memory_open(world.memory);
 	world_add(&world, batch, 1, 1, read_set("k", WORLD_VERSION, "x"));
 	world_add(&world, batch, 2, 1, world_set(&world, "k", "v"));
+	world_add(&world, batch, 3, 1, read_set("z", WORLD_VERSION, "x2"));
+	world_add(&world, batch, 4, 1, read_set("z", WORLD_VERSION, "x3")); /* nor another reader */
 	world_resolve(&world, batch);
-	assert_int_equal(batch->counts.committed, 2);
+	assert_int_equal(batch->counts.committed, 4);
 	world_publish(&world, batch);
+	assert_int_equal(world_code(world_turn(&world, 5, 1, read_set("z", WORLD_VERSION, "z")), 0), 0);
 }
 
 static void test_extra_write_ranges_count_and_left_out_ones_do_not(void **state)

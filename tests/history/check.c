@@ -52,6 +52,7 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	place_all();
 	check_timing();
+	check_claims();
 	replay_all();
 	report(stdout, json);
 	return anomaly_count() == 0 ? 0 : 1;

@@ -4,6 +4,7 @@
  *   load      the files of a run (record.h has their format), into transactions and operations
  *   place     what became of each transaction, and where: (branch, version, order); a transaction of unknown end by its witness
  *   timing    places respect real time
+ *   claims    conflicts have a cause, and no money is made
  *   replay    all that was committed, one after the other; each read is held against the state at its read version
  *   explain   what does not fit, by its right name
  *
@@ -138,8 +139,11 @@ uint32_t branch_of(int64_t version);
 void stamp_of(uint8_t stamp[10], int64_t version, int32_t order);
 /* A versionstamped key or value with its stamp. ABSENT if its offset is wrong. */
 sid stamped(sid template, int64_t version, int32_t order);
+/* Where the stamp goes; SIZE_MAX if the offset is wrong. */
+size_t stamp_offset(sid template);
 
 void check_timing(void);
+void check_claims(void);
 
 /* ---- keys, in their order: a key's rank ---- */
 

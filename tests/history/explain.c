@@ -196,11 +196,34 @@ static void describe(const char *name, const struct lineage *lineage, const stru
 		last == NULL ? "" : " by ", last == NULL ? "" : told(last));
 }
 
+/* A commit of another branch that this one has lost: it set the value, or the key has its stamp. */
+static const struct txn *lost_writer(const struct lineage *lineage, uint32_t rank, const struct txn *by)
+{
+	uint32_t begin, end;
+	if (by != NULL)
+		return by->version >= 0 && position_of(lineage, by->version) == NONE ? by : NULL;
+	for (uint32_t i = 0; run.branch_count > 1 && i < run.commit_count; i++) {
+		const struct txn *txn = &run.txns[run.commits[i]];
+		for (uint32_t o = 0; o < txn->op_count && position_of(lineage, txn->version) == NONE; o++) {
+			const struct op *op = &run.ops[txn->op + o];
+			op_ranks(txn, op, &begin, &end);
+			if (op->kind == OP_ATOMIC && op->type == 14 && begin == rank && begin < end)
+				return txn;
+		}
+	}
+	return NULL;
+}
+
 static void explain_value(
 	const struct lineage *lineage, const struct txn *txn, uint32_t rank, uint32_t position, sid value)
 {
 	const struct txn *by = value == ABSENT ? NULL : writer_of(value);
+	const struct txn *lost = value == ABSENT ? NULL : lost_writer(lineage, rank, by);
 	const char *name = by == NULL ? NULL : name_of_writer(by);
+	if (lost != NULL) {
+		describe("lost_visible", lineage, txn, rank, position, value, lost);
+		return;
+	}
 	if (by == NULL)
 		name = one_change(lineage, rank, position, value, &by);
 	describe(name == NULL ? "wrong_value" : name, lineage, txn, rank, position, value, by);

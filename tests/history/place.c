@@ -72,6 +72,14 @@ static int64_t offset_in(sid template, const uint8_t **bytes, size_t *size)
 	return offset + 10 <= (int64_t)*size ? offset : -1;
 }
 
+size_t stamp_offset(sid template)
+{
+	const uint8_t *bytes;
+	size_t size;
+	int64_t offset = offset_in(template, &bytes, &size);
+	return offset < 0 ? SIZE_MAX : (size_t)offset;
+}
+
 sid stamped(sid template, int64_t version, int32_t order)
 {
 	static uint8_t text[1 << 17];

@@ -13,6 +13,9 @@
 
 #define EXPLAINED_MAX 200
 
+/* The key may have been written; an unknown key before it may have been there. */
+enum { DOUBTFUL_KEY = 1, DOUBTFUL_GAP = 2 };
+
 struct suspect {
 	uint32_t txn, op, position;
 };
@@ -24,7 +27,7 @@ static struct {
 	uint32_t *first, *next; /* the transactions that read at a position: lists by position, txn + 1 */
 	uint8_t
 		*doubtful; /* by rank: an unknown transaction may have written it, and it cannot be told whether */
-	uint32_t doubtful_from; /* … from which position on; NONE */
+	int64_t doubtful_above; /* … reads above this version */
 	struct suspect *suspects;
 	size_t suspect_count, suspect_capacity;
 } now;
@@ -242,14 +245,18 @@ static bool key_fits(const struct op *op)
 						  : compare_bytes(op->b, run.final_begin) < 0;
 }
 
-static bool is_doubtful(const struct op *op, uint32_t position)
+static bool is_doubtful(const struct op *op, int64_t version)
 {
 	uint32_t begin, end;
-	if (now.doubtful_from == NONE || position < now.doubtful_from)
+	if (version <= now.doubtful_above)
 		return false;
 	op_ranks(NULL, op, &begin, &end);
 	for (uint32_t rank = begin; rank < end; rank++) {
-		if (now.doubtful[rank])
+		if (now.doubtful[rank] & DOUBTFUL_KEY)
+			return true;
+	}
+	for (uint32_t rank = begin; op->kind != OP_GET && rank <= end; rank++) {
+		if (now.doubtful[rank] & DOUBTFUL_GAP)
 			return true;
 	}
 	return false;
@@ -260,7 +267,7 @@ static void check_read(const struct txn *txn, uint32_t index, uint32_t position)
 	const struct op *op = &run.ops[index];
 	if (is_write(op) || op->kind == OP_READ_CONFLICT)
 		return;
-	if (is_doubtful(op, position)) {
+	if (is_doubtful(op, txn->read_version)) {
 		counts.not_comparable++;
 		return;
 	}
@@ -319,7 +326,7 @@ static void check_final(uint32_t position)
 			shown_value = run.final[row++].value;
 		if (shown_value == value_at(&now.lineage, rank, position))
 			continue;
-		if (now.doubtful_from != NONE && position >= now.doubtful_from && now.doubtful[rank])
+		if (run.final_version > now.doubtful_above && now.doubtful[rank] & DOUBTFUL_KEY)
 			continue;
 		struct row one = { key_at(rank), shown_value };
 		explain_rows(&now.lineage, NULL, NULL, position, rank, rank + 1, &one, shown_value != ABSENT, false);
@@ -337,33 +344,41 @@ static void inherit(uint32_t branch, int64_t kept)
 		now.lineage.seq[now.lineage.count++] = run.commits[i];
 }
 
+static void mark_doubtful(const struct txn *txn, const struct op *op)
+{
+	uint32_t begin, end;
+	size_t size;
+	if (!is_write(op))
+		return;
+	if (op->kind == OP_ATOMIC && op->type == 14) {
+		const uint8_t *bytes = bytes_of(op->a, &size);
+		size_t offset = stamp_offset(op->a);
+		if (offset < size)
+			now.doubtful[rank_of(intern(bytes, offset))] |= DOUBTFUL_GAP;
+		return;
+	}
+	op_ranks(txn, op, &begin, &end);
+	for (uint32_t rank = begin; rank < end; rank++)
+		now.doubtful[rank] |= DOUBTFUL_KEY;
+}
+
 /* What a transaction of unknown end that was under way when versions were lost wrote in them: its witness went with it. */
 static void find_doubtful(void)
 {
 	int64_t kept = INT64_MAX, time = INT64_MIN;
-	uint32_t begin, end;
 	for (uint32_t b = 1; b < run.branch_count; b++) {
 		if (run.branches[b].parent != now.lineage.branch)
 			continue;
 		kept = run.branches[b].kept < kept ? run.branches[b].kept : kept;
 		time = run.branches[b].time > time ? run.branches[b].time : time;
 	}
-	now.doubtful_from = kept == INT64_MAX ? NONE : commits_up_to(&now.lineage, kept) + 1;
-	if (!run.has_final) {
-		now.doubtful_from = 0;
+	now.doubtful_above = run.has_final ? kept : 0;
+	if (!run.has_final)
 		time = INT64_MAX;
-	}
-	for (size_t i = 0; now.doubtful_from != NONE && i < run.txn_count; i++) {
+	for (size_t i = 0; now.doubtful_above != INT64_MAX && i < run.txn_count; i++) {
 		const struct txn *txn = &run.txns[i];
-		if (txn->fate != FATE_UNKNOWN_NEVER || txn->submit > time)
-			continue;
-		for (uint32_t o = 0; o < txn->op_count; o++) {
-			const struct op *op = &run.ops[txn->op + o];
-			if (!is_write(op))
-				continue;
-			op_ranks(txn, op, &begin, &end);
-			memset(now.doubtful + begin, 1, end - begin);
-		}
+		for (uint32_t o = 0; txn->fate == FATE_UNKNOWN_NEVER && txn->submit <= time && o < txn->op_count; o++)
+			mark_doubtful(txn, &run.ops[txn->op + o]);
 	}
 }
 
@@ -391,7 +406,7 @@ static void replay_branch(uint32_t branch)
 	for (uint32_t i = run.branches[branch].begin; i < run.branches[branch].end; i++)
 		now.lineage.seq[now.lineage.count++] = run.commits[i];
 	now.lineage.pasts = zeroed(key_count(), sizeof *now.lineage.pasts);
-	now.doubtful = zeroed(key_count(), 1);
+	now.doubtful = zeroed((size_t)key_count() + 1, 1);
 	presence_init(&now.presence, key_count());
 	writes_init(&now.writes, key_count());
 	find_doubtful();

@@ -344,6 +344,16 @@ static void inherit(uint32_t branch, int64_t kept)
 		now.lineage.seq[now.lineage.count++] = run.commits[i];
 }
 
+/* Up to which version what a branch wrote is still there in the newest one. */
+static int64_t kept_of(uint32_t branch)
+{
+	uint32_t at = run.branch_count - 1;
+	int64_t kept = INT64_MAX;
+	for (; at > branch; at = run.branches[at].parent)
+		kept = run.branches[at].kept;
+	return at == branch ? kept : INT64_MIN;
+}
+
 static void mark_doubtful(const struct txn *txn, const struct op *op)
 {
 	uint32_t begin, end;
@@ -365,16 +375,8 @@ static void mark_doubtful(const struct txn *txn, const struct op *op)
 /* What a transaction of unknown end that was under way when versions were lost wrote in them: its witness went with it. */
 static void find_doubtful(void)
 {
-	int64_t kept = INT64_MAX, time = INT64_MIN;
-	for (uint32_t b = 1; b < run.branch_count; b++) {
-		if (run.branches[b].parent != now.lineage.branch)
-			continue;
-		kept = run.branches[b].kept < kept ? run.branches[b].kept : kept;
-		time = run.branches[b].time > time ? run.branches[b].time : time;
-	}
-	now.doubtful_above = run.has_final ? kept : 0;
-	if (!run.has_final)
-		time = INT64_MAX;
+	int64_t time = run.has_final ? run.branches[run.branch_count - 1].time : INT64_MAX;
+	now.doubtful_above = run.has_final ? kept_of(now.lineage.branch) : 0;
 	for (size_t i = 0; now.doubtful_above != INT64_MAX && i < run.txn_count; i++) {
 		const struct txn *txn = &run.txns[i];
 		for (uint32_t o = 0; txn->fate == FATE_UNKNOWN_NEVER && txn->submit <= time && o < txn->op_count; o++)
@@ -433,17 +435,11 @@ static void replay_branch(uint32_t branch)
 	writes_fini(&now.writes);
 }
 
-/* Told as committed, and not on the way to the newest branch. */
 static void count_lost(void)
 {
-	uint32_t newest = run.branch_count - 1;
 	for (uint32_t i = 0; i < run.commit_count; i++) {
 		const struct txn *txn = &run.txns[run.commits[i]];
-		uint32_t at = newest;
-		int64_t kept = INT64_MAX;
-		for (; at != txn->branch && at > txn->branch; at = run.branches[at].parent)
-			kept = run.branches[at].kept;
-		counts.lost += at != txn->branch || txn->version > kept;
+		counts.lost += txn->version > kept_of(txn->branch);
 	}
 }
 

@@ -35,6 +35,8 @@ static struct {
 	int fd;
 	const char *program;
 	char node[64];
+	/* the last line did not fit on the disk and was cut: the next one begins a new line */
+	atomic_bool is_torn;
 } config;
 
 static const char *const level_names[] = { "off", "error", "warning", "info", "debug" };
@@ -265,6 +267,8 @@ static void put_head(struct line *line, enum vd_log_level level, const char *sen
 void vd_log_write(enum vd_log_level level, const char *sentence, const struct vd_log_field *fields)
 {
 	struct line line = { .json = config.json };
+	if (atomic_load(&config.is_torn))
+		put_string(&line, "\n");
 	put_head(&line, level, sentence);
 	for (; fields->kind != VD_LOG_KIND_END; fields++)
 		put_field(&line, fields);
@@ -272,5 +276,7 @@ void vd_log_write(enum vd_log_level level, const char *sentence, const struct vd
 	memcpy(line.text + line.size, end, strlen(end));
 	line.size += strlen(end);
 	ssize_t written = write(config.fd, line.text, line.size);
-	(void)written; /* a log that nobody takes must not stop the work */
+	/* a log that nobody takes must not stop the work */
+	if (written > 0)
+		atomic_store(&config.is_torn, (size_t)written < line.size);
 }

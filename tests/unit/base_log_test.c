@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 static int ends[2];
 
@@ -150,6 +152,35 @@ static void threads_do_not_mix_lines(void **state)
 	assert_int_equal(lines, 400);
 }
 
+/* A file that may not grow stands in for a full disk: what still fits is written, and the rest is not. */
+static void a_line_that_was_torn_by_a_full_disk_does_not_spoil_the_next(void **state)
+{
+	(void)state;
+	char text[1024] = "";
+	struct rlimit before;
+	FILE *file = tmpfile();
+	assert_non_null(file);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	vd_log_start(&(struct vd_log_options){
+		.level = VD_LOG_INFO, .json = true, .fd = fileno(file), .program = "test" });
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 30, before.rlim_max }), 0);
+	vd_log_info("this is torn");
+	vd_log_info("this is lost");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	vd_log_info("this is whole");
+	vd_log_info("and this");
+	vd_log_stop();
+	ssize_t size = pread(fileno(file), text, sizeof text - 1, 0);
+	fclose(file);
+	assert_true(size > 30);
+	assert_int_equal(text[30], '\n');
+	assert_null(strstr(text, "lost"));
+	assert_non_null(strstr(text, "\"message\":\"this is whole\"}\n{"));
+	assert_non_null(strstr(text, "\"message\":\"and this\"}\n"));
+	assert_null(strstr(text, "\n\n"));
+}
+
 static void levels_have_names(void **state)
 {
 	(void)state;
@@ -169,6 +200,7 @@ int main(void)
 		cmocka_unit_test(fields_as_json),
 		cmocka_unit_test(long_lines_stay_whole),
 		cmocka_unit_test(threads_do_not_mix_lines),
+		cmocka_unit_test(a_line_that_was_torn_by_a_full_disk_does_not_spoil_the_next),
 		cmocka_unit_test(levels_have_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,16 @@ const char *vd_apply_end_text(enum vd_apply_end end)
 	return texts[end];
 }
 
+/* Class 53 is what the server's machine lacks. All of it is tried again, until there is enough. */
+static const char *hint_of(const struct vd_pg_outcome *outcome)
+{
+	if (vd_pg_outcome_is(outcome, "53100"))
+		return "make room on the disk of the server, the batch is tried again until there is some";
+	if (vd_pg_outcome_is(outcome, "53200"))
+		return "the server has too little memory, the batch is tried again until there is enough";
+	return NULL;
+}
+
 /* ---- filling in -------------------------------------------------------------------------------------------- */
 
 static const struct vd_pg_uuid *uuids(const struct vd_client_id *ids)
@@ -247,6 +257,7 @@ static void finish(struct vd_apply *apply, const struct vd_pg_outcome *outcome)
 	apply->end = vd_apply_end_of(&apply->judge, outcome);
 	apply->is_clean = apply->end == VD_APPLY_COMMITTED && !outcome->warned && outcome->status != VD_PG_LOST;
 	snprintf(apply->message, sizeof apply->message, "%s", outcome->message);
+	apply->hint = hint_of(outcome);
 	if (apply->end == VD_APPLY_COMMITTED)
 		(void)VD_FAULT("apply.after_commit");
 	if (apply->end == VD_APPLY_COMMITTED && outcome->status == VD_PG_ERROR)

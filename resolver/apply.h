@@ -43,6 +43,7 @@ struct vd_apply {
 	enum vd_apply_end end;
 	bool is_clean;     /* committed, and the server did not warn */
 	char message[256]; /* of an error */
+	const char *hint;  /* what a person has to do about it; NULL: nothing */
 	/* while the answer is outstanding */
 	struct vd_pg *pg;
 	const struct vd_batch *batch;

@@ -77,7 +77,8 @@ void vd_drain_mend(struct vd_drain *drain)
 	if (end != VD_APPLY_CLEAR && end != VD_APPLY_CONTENT)
 		vd_log_warning("a batch has not been applied", VD_LOG_TEXT("it", vd_apply_end_text(end)),
 			VD_LOG_UINT("version", turn->batch->version), VD_LOG_UINT("from", turn->batch->from),
-			VD_LOG_UINT("requests", turn->batch->count), VD_LOG_TEXT("error", turn->apply.message));
+			VD_LOG_UINT("requests", turn->batch->count), VD_LOG_TEXT("error", turn->apply.message),
+			VD_LOG_TEXT("hint", turn->apply.hint));
 	if (!is_certain(end)) {
 		vd_settle_begin(&drain->office->settle, vd_apply_end_text(end), end == VD_APPLY_WORLD);
 		return;

@@ -360,6 +360,11 @@ bool vd_pg_is_refused(const struct vd_pg *pg)
 	return false;
 }
 
+bool vd_pg_is_crowded_out(const struct vd_pg *pg)
+{
+	return strcmp(pg->sqlstate, "53300") == 0;
+}
+
 enum vd_pg_state vd_pg_state(const struct vd_pg *pg)
 {
 	return pg->state;

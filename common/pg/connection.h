@@ -119,6 +119,8 @@ void vd_pg_disconnect(struct vd_pg *pg, const char *format, ...) VD_PRINTF(2, 3)
 /* A server answered and would not have us: not as this role, not without this password, not in this database. Known by the
  * SQLSTATE, for the words may be in any language. (One that starts, stops or is full is away.) */
 bool vd_pg_is_refused(const struct vd_pg *pg);
+/* It would, but has no connection left: for anybody, for this role, or for this database. */
+bool vd_pg_is_crowded_out(const struct vd_pg *pg);
 
 enum vd_pg_state vd_pg_state(const struct vd_pg *pg);
 const struct vd_pg_server *vd_pg_server(const struct vd_pg *pg);

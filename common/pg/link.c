@@ -17,6 +17,7 @@ struct vd_pg_link {
 	/* NULL between a loss and the next attempt */
 	struct vd_pg *pg;
 	int64_t up_since_ms; /* 0: not up */
+	int64_t rest_ms;     /* asked for: the least wait after this connection */
 	bool closing;
 	/* our own copies of the strings */
 	struct vd_pg_settings settings;
@@ -53,6 +54,8 @@ static void on_closed(void *arg, struct vd_pg *pg, const char *reason)
 		if (up_ms > link->backoff.policy->most_ms)
 			vd_backoff_reset(&link->backoff);
 		int64_t wait_ms = vd_backoff_next_ms(&link->backoff);
+		wait_ms = wait_ms < link->rest_ms ? link->rest_ms : wait_ms;
+		link->rest_ms = 0;
 		vd_timer_arm_ms(&link->timer, wait_ms);
 		if (link->events.on_down != NULL)
 			link->events.on_down(link->events.arg, pg, reason, link->backoff.attempts, wait_ms);
@@ -120,6 +123,19 @@ void vd_pg_link_close(struct vd_pg_link *link)
 struct vd_pg *vd_pg_link_up(const struct vd_pg_link *link)
 {
 	return link->pg != NULL && vd_pg_state(link->pg) == VD_PG_UP ? link->pg : NULL;
+}
+
+void vd_pg_link_rest(struct vd_pg_link *link, int64_t rest_ms, const char *why)
+{
+	if (link->closing)
+		return;
+	link->rest_ms = rest_ms;
+	if (link->pg != NULL) {
+		vd_pg_disconnect(link->pg, "%s", why);
+	} else {
+		link->rest_ms = 0;
+		vd_timer_arm_ms(&link->timer, rest_ms);
+	}
 }
 
 void vd_pg_link_hurry(struct vd_pg_link *link)

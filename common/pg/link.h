@@ -42,5 +42,7 @@ void vd_pg_link_close(struct vd_pg_link *link);
 struct vd_pg *vd_pg_link_up(const struct vd_pg_link *link);
 /* Do not wait for the back-off: try now (a sign of life came from elsewhere). */
 void vd_pg_link_hurry(struct vd_pg_link *link);
+/* Gives the connection back if there is one, and does not try again for so long. */
+void vd_pg_link_rest(struct vd_pg_link *link, int64_t rest_ms, const char *why);
 
 #endif

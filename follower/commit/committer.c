@@ -151,6 +151,7 @@ static void on_desk_down(void *arg, struct vd_pg *pg, const char *reason, unsign
 	if (!committer->desk_refused)
 		vd_database_not_reached(committer->database, pg, reason);
 	committer->desk_refused = false;
+	vd_give_way_note(committer, pg);
 	vd_committer_pump(committer);
 }
 
@@ -256,6 +257,8 @@ void vd_committer_pump(struct vd_committer *committer)
 	}
 	if (registered && listening)
 		vd_database_opened(committer->database);
+	if (desk != NULL && listening)
+		vd_give_way_whole(&committer->give_way);
 	tick_on(committer);
 	if (committer->closing)
 		close_when_done(committer);
@@ -298,6 +301,7 @@ struct vd_committer *vd_committer_open(struct vd_database *database)
 	}
 	vd_backoff_init(&committer->desk_backoff, &vd_backoff_statement, seed);
 	vd_backoff_init(&committer->inbox_backoff, &inbox_policy, ~seed);
+	vd_give_way_init(&committer->give_way, seed ^ 1);
 	vd_guard_post(database->guard, &committer->pump); /* which connects */
 	return committer;
 }

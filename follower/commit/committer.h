@@ -98,6 +98,12 @@ struct vd_silence {
 	int64_t rests;
 };
 
+/* One of the two connections is there, and the server refuses the other for want of connections. */
+struct vd_give_way {
+	unsigned refusals;
+	struct vd_backoff backoff;
+};
+
 struct vd_committer {
 	struct vd_database *database;
 	struct vd_commits commits;
@@ -123,6 +129,7 @@ struct vd_committer {
 	uint64_t acknowledged; /* what the database has got to know */
 
 	struct vd_silence silence;
+	struct vd_give_way give_way;
 	struct vd_task pump;
 	struct vd_timer tick;
 	int64_t clock_ms;    /* see above */
@@ -182,6 +189,11 @@ void vd_acknowledge_pump(struct vd_committer *committer, struct vd_pg *inbox);
  * of the one that does. */
 void vd_silence_bound(struct vd_committer *committer);
 void vd_silence_pump(struct vd_committer *committer);
+
+/* give_way.c: after an attempt to connect, the desk's or the inbox's, has failed; and when both are there. */
+void vd_give_way_init(struct vd_give_way *way, uint64_t seed);
+void vd_give_way_note(struct vd_committer *committer, const struct vd_pg *pg);
+void vd_give_way_whole(struct vd_give_way *way);
 
 /* inbox.c: replies. */
 VD_MUST_USE bool vd_inbox_open(struct vd_committer *committer);

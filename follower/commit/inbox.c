@@ -98,6 +98,7 @@ static void on_down(void *arg, struct vd_pg *pg, const char *reason, unsigned at
 		vd_database_problem(committer->database, true, reason);
 	else
 		vd_database_not_reached(committer->database, pg, reason);
+	vd_give_way_note(committer, pg);
 	vd_committer_pump(committer);
 }
 

@@ -5,12 +5,16 @@
  * a line:
  *     adds FIRST COUNT             COUNT blind transactions
  *     increments FIRST COUNT KEYS  the same, each of which reads the counter "k" + (ID mod KEYS), and sets it to one more
+ *     values FIRST COUNT BYTES     blind ones, each of which also sets keys ("v" + ID + I) to values of 50,000 bytes, BYTES in all
+ *     keys FIRST COUNT NUMBER      … sets so many keys ("v" + ID + I) to an empty value
+ *     ranges FIRST COUNT NUMBER    … adds so many read and as many write conflict ranges of a key each ("v" + ID + I)
  *     fork                         what a child may do with the parent's database and transaction: {"fork":{…}}
  *     close                        {"closed":true}, and ends; so does the end of input
  * Each transaction has an ID and leaves behind: 1 added to "count", 1 added to a counter of its own ("n" + ID), and a witness
  * that says where it was committed (the key "s" + ID + versionstamp). IDs in keys are 4 bytes, big-endian. How it ended is told
- * once: {"id":7,"code":0,"version":V,"order":O}, or with "at":"read" if it was never committed because its read
- * failed. Nothing is retried: what is told is what the library said of that one commit.
+ * once: {"id":7,"code":0,"version":V,"order":O,"us":U}, or with "at":"read" if it was never committed because its read
+ * failed; U is how long that took since it began, in microseconds. Nothing is retried: what is told is what the library said
+ * of that one commit.
  */
 #include "verdict/verdict.h"
 
@@ -21,11 +25,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 struct job {
 	uint32_t id;
 	uint32_t counter;
+	int64_t began_us;
 	struct vd_transaction *transaction;
 	struct vd_future *future;
 };
@@ -43,6 +49,13 @@ static void key_of(uint8_t *key, char letter, uint32_t number)
 		key[1 + byte] = (uint8_t)(number >> (24 - 8 * byte));
 }
 
+static int64_t now_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 static void tell(struct job *job, int code, const char *at)
 {
 	int64_t version = 0;
@@ -51,8 +64,8 @@ static void tell(struct job *job, int code, const char *at)
 						 vd_transaction_get_committed_order(job->transaction, &order) != 0))
 		abort();
 	pthread_mutex_lock(&output);
-	printf("{\"id\":%" PRIu32 ",\"code\":%d,\"version\":%" PRId64 ",\"order\":%d%s}\n", job->id, code,
-		version, order, at);
+	printf("{\"id\":%" PRIu32 ",\"code\":%d,\"version\":%" PRId64 ",\"order\":%d,\"us\":%" PRId64 "%s}\n",
+		job->id, code, version, order, now_us() - job->began_us, at);
 	fflush(stdout);
 	pthread_mutex_unlock(&output);
 	vd_future_free(job->future);
@@ -102,14 +115,44 @@ static void on_read(struct vd_future *future, void *arg)
 	commit(job);
 }
 
-static void begin(uint32_t id, uint32_t keys)
+/* What makes a transaction large, in any of three ways. */
+static void fill(struct vd_transaction *transaction, const char *how, uint32_t id, uint32_t most)
 {
+	enum { VALUE_BYTES = 50000 };
+	static uint8_t value[VALUE_BYTES];
+	uint8_t key[10];
+	key_of(key, 'v', id);
+	bool has_values = strcmp(how, "values") == 0;
+	for (uint32_t i = 0; has_values ? i * VALUE_BYTES < most : i < most; i++) {
+		key_of(key + 5, '/', i);
+		if (strcmp(how, "ranges") != 0) {
+			uint32_t size = !has_values                            ? 0
+							: most - i * VALUE_BYTES < VALUE_BYTES ? most - i * VALUE_BYTES
+																   : VALUE_BYTES;
+			vd_transaction_set(transaction, key, sizeof key, value, size);
+			continue;
+		}
+		uint8_t end[11] = { 0 };
+		memcpy(end, key, sizeof key);
+		if (vd_transaction_add_conflict_range(
+				transaction, key, sizeof key, end, sizeof end, VD_CONFLICT_RANGE_READ) != 0 ||
+			vd_transaction_add_conflict_range(
+				transaction, key, sizeof key, end, sizeof end, VD_CONFLICT_RANGE_WRITE) != 0)
+			abort();
+	}
+}
+
+static void begin(const char *how, uint32_t id, uint32_t most)
+{
+	uint32_t keys = strcmp(how, "increments") == 0 ? most : 0;
 	struct job *job = calloc(1, sizeof *job);
 	if (job == NULL || vd_transaction_new(database, &job->transaction) != 0)
 		abort();
 	job->id = id;
+	job->began_us = now_us();
 	atomic_fetch_add(&open_jobs, 1);
 	if (keys == 0) {
+		fill(job->transaction, how, id, strcmp(how, "adds") == 0 ? 0 : most);
 		commit(job);
 		return;
 	}
@@ -198,11 +241,11 @@ static void order_fork(void)
 
 static bool order(const char *line)
 {
-	uint32_t first, count, keys = 0;
-	if (sscanf(line, "adds %" SCNu32 " %" SCNu32, &first, &count) == 2 ||
-		sscanf(line, "increments %" SCNu32 " %" SCNu32 " %" SCNu32, &first, &count, &keys) == 3) {
+	uint32_t first, count, most = 0;
+	char how[16];
+	if (sscanf(line, "%15s %" SCNu32 " %" SCNu32 " %" SCNu32, how, &first, &count, &most) >= 3) {
 		for (uint32_t i = 0; i < count; i++)
-			begin(first + i, keys);
+			begin(how, first + i, most);
 		return true;
 	}
 	if (strcmp(line, "fork\n") == 0) {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every test that docs/failures.md and docs/semantics-tests.md name exists, and every one of the fault tests is named in the
-first; so is each rule."""
+"""Every test that docs/failures.md and docs/semantics-tests.md name exists, and every one of the tests of faults and overload is
+named in the first; so is each rule."""
 import re
 
 from tree import ROOT, finish, read
@@ -26,7 +26,7 @@ def not_there(page):
 def main():
     text, named, others = read(PAGE), tests_named(PAGE), "docs/semantics-tests.md"
     wrong = [*not_there(PAGE), *not_there(others)]
-    for path in sorted((ROOT / "tests/fault").glob("test_*.py")):
+    for path in sorted(path for room in ("fault", "overload") for path in (ROOT / "tests" / room).glob("test_*.py")):
         for test in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.M):
             if (path.name, test) not in named:
                 wrong.append(f"{PAGE}: does not name {path.name}::{test}")

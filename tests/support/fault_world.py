@@ -50,11 +50,15 @@ class Worker:
     def increments(self, count, keys):
         return self._transactions("increments", count, keys)
 
-    def _transactions(self, kind, count, keys):
+    def large(self, how, count, most):
+        """how: "values", most: bytes of them; "keys", "ranges", most: their number (see worker.c)."""
+        return self._transactions(how, count, 0, most)
+
+    def _transactions(self, kind, count, keys, most=None):
         numbers = range(self.next, self.next + count)
         self.next += count
         self.ordered.update(dict.fromkeys(numbers, keys))
-        self.order(f"{kind} {numbers[0]} {count} {keys}")
+        self.order(f"{kind} {numbers[0]} {count} {keys if most is None else most}")
         return numbers
 
     def in_flight(self):

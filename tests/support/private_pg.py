@@ -126,13 +126,14 @@ class Server:
             raise RuntimeError(f"{command[0]}: {done.stdout}")
         return done
 
-    def init(self):
+    def init(self, *options):
+        """options: further ones of initdb."""
         password_file = self.folder / "password"
         password_file.write_text(self.password + "\n")
         password_file.chmod(0o600)
         self._give(password_file)
         self.run("initdb", "--pgdata", self.data, "--username", SUPERUSER, "--encoding=UTF8", "--locale=C", "--no-sync",
-                 "--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile", password_file)
+                 "--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile", password_file, *options)
         return self
 
     def start(self, wait=True):

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many commits in flight at once: what is queued is bounded, nobody starves, memory comes back, the books are right."""
+import os
+import signal
+import time
+
+import pytest
+
+from fault_world import COMMITTED, World
+from memory import MB, Peaks, backends_of
+from waiting import wait_until
+
+FULL = bool(os.environ.get("VERDICT_FULL"))
+ONE = 10000 if FULL else 2000
+WORKERS, EACH = (8, 10000) if FULL else (3, 1000)
+BATCH = 2048 if FULL else 100  # so that the small ones take many batches as well
+RESOLVER_MB_MOST = 256
+
+
+@pytest.fixture
+def world(database, program, tmp_path):
+    made = World(program, database, tmp_path)
+    yield made
+    made.close()
+    made.no_errors()
+
+
+def peaks_of(world, postgres):
+    return Peaks(workers=lambda: [w.process.pid for w in world.workers],
+                 resolver=lambda: [n.process.pid for n in world.nodes.values() if n.is_running()],
+                 backends=lambda: backends_of(postgres))
+
+
+def figures(answers):
+    us = sorted(a["us"] for a in answers)
+    return f"p50 {us[len(us) // 2] / 1000:.0f} p99 {us[len(us) * 99 // 100] / 1000:.0f} longest {us[-1] / 1000:.0f} ms"
+
+
+def flights(world, postgres, workers, each, count):
+    """So many in flight from each worker, `count` times, and one from a small one all the while: peaks of memory, and how many
+    of the small one's were decided in that time."""
+    small = world.worker()
+    rounds = []
+    for _ in range(count):
+        with peaks_of(world, postgres) as peaks:
+            began = time.monotonic()
+            numbers = [(worker, worker.adds(each)) for worker in workers]
+            own = []
+            while any(worker.in_flight() for worker in workers):
+                own += small.wait(small.adds(1))
+            answers = [a for worker, n in numbers for a in worker.wait(n)]
+            seconds = time.monotonic() - began
+        rounds.append((peaks, len(own)))
+        print(f"{len(answers)} in {seconds:.1f} s, {len(answers) / seconds:.0f}/s: {figures(answers)}; {len(own)} of the small one "
+              f"meanwhile: {figures(own)}; {peaks}")
+    return rounds
+
+
+@pytest.mark.parametrize("workers, each", [(1, ONE), (WORKERS, EACH)])
+def test_many_in_flight(world, postgres, workers, each):
+    """The third time takes no more memory than the second one, and a client with one request is not kept waiting for all."""
+    leader = world.lead("a", {"batch-requests": BATCH})
+    rounds = flights(world, postgres, [world.worker() for _ in range(workers)], each, 3)
+    (_, _), (second, _), (third, _) = rounds
+    for kind in second.kinds:
+        assert third.kb[kind] < second.kb[kind] * 1.5 + 16 * MB, kind
+    assert third.kb["resolver"] < RESOLVER_MB_MOST * MB
+    assert sum(own for _, own in rounds) > 6, "a small client starves"
+    world.balance([COMMITTED])
+    assert leader.log().count("state=leading") == 1
+
+
+def test_who_is_frozen_with_commits_in_flight(world):
+    """Its outcomes are kept, and nobody else is harmed; when it goes on it is told what became of each."""
+    frozen_ones, others = (20000, 40000) if FULL else (2000, 2000)
+    leader = world.lead("a", {"client-limit": 1000})
+    frozen, other = world.worker(), world.worker()
+    frozen.adds(frozen_ones)
+    wait_until(lambda: frozen.told, "nothing is told")
+    frozen.process.send_signal(signal.SIGSTOP)
+    try:
+        told = len(frozen.told)
+        other.wait(other.adds(others))
+        (kept,), = world.database.execute("SELECT coalesce(sum(octet_length(entries)) / 16, 0) FROM outcomes o JOIN clients c USING (client) "
+                                          "WHERE o.last > c.low_water")
+        print(f"frozen after {told} of {frozen_ones} were told; {kept} outcomes are kept; the other has all of its {others}")
+        other.wait(other.adds(100))
+        assert kept == 1000
+    finally:
+        frozen.process.send_signal(signal.SIGCONT)
+    frozen.wait_all()
+    world.balance([COMMITTED])
+    assert leader.log().count("state=leading") == 1

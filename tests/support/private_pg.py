@@ -95,6 +95,7 @@ class Server:
 
     def __init__(self, params=None, folder=None):
         self.params = dict(params or {})
+        self.environment = {}  # what the server has beyond ours
         self.account = server_account()
         self.own_folder = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="vdpg-"))
@@ -147,7 +148,8 @@ class Server:
             "user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                                            preexec_fn=die_with_parent, start_new_session=True, **as_account)
+                                            preexec_fn=die_with_parent, start_new_session=True,
+                                            env={**os.environ, **self.environment}, **as_account)
         if wait:
             self.wait_ready()
         return self
@@ -233,14 +235,23 @@ class Server:
 
     # ---- replication ----
 
-    def standby(self, name="standby1", params=None):
-        """A streaming standby of this server, started; its application_name is `name` (for synchronous_standby_names)."""
-        other = Server(params={**self.params, **(params or {})})
+    def copy_to(self, data):
+        """A base backup, as the data folder of that name."""
+        copy = self.folder / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        self.run("pg_basebackup", "--pgdata", copy, "--checkpoint=fast", "--no-sync", "--wal-method=stream",
+                 "--dbname", self.dsn("postgres"))
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.move(copy, data)
+
+    def standby(self, name="standby1", params=None, place=None, start=True):
+        """A streaming standby of this server, started; its application_name is `name` (for synchronous_standby_names). place:
+        a server that does not run, whose folder and port it takes. start: unless False."""
+        other = place or Server()
+        other.params = {**self.params, **(params or {})}
         other.params.pop("synchronous_standby_names", None)
         other.password = self.password
-        self.run("pg_basebackup", "--pgdata", self.folder / "copy", "--checkpoint=fast", "--no-sync", "--wal-method=stream",
-                 "--dbname", self.dsn("postgres"))
-        shutil.move(self.folder / "copy", other.data)
+        self.copy_to(other.data)
         connection = f"host={self.folder} port={self.port} user={SUPERUSER} application_name={name}"
         with open(other.data / "postgresql.auto.conf", "a", encoding="utf-8") as conf:
             conf.write(f"primary_conninfo = '{connection}'\n")
@@ -248,17 +259,30 @@ class Server:
         signal_file.touch()
         other._give(signal_file)
         # the standby's account reads the primary's socket folder: both are the same account
-        self.standbys.append(other)
-        return other.start()
+        if place is None:
+            self.standbys.append(other)
+        return other.start() if start else other
+
+    def replace_data(self, backup):
+        """By a base backup (copy_to), which is used up; this server does not run. When it starts, it recovers as from an archive,
+        that is to a timeline of its own."""
+        shutil.rmtree(self.data)
+        shutil.move(backup, self.data)
+        with open(self.data / "postgresql.auto.conf", "a", encoding="utf-8") as conf:
+            conf.write("restore_command = '/bin/false'\n")
+        signal_file = self.data / "recovery.signal"
+        signal_file.touch()
+        self._give(signal_file)
 
     def promote(self):
         """Ends the recovery of this standby; returns when it takes writes."""
         self.run("pg_ctl", "promote", "-D", self.data, "--wait")
         return self
 
-    def await_a_standby_that_never_comes(self):
-        """Every commit waits from now on. (That a reload is over tells no session: the checkpointer makes the others wait.)"""
-        self.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    def await_a_standby_that_never_comes(self, name="nobody"):
+        """Every commit waits from now on, for a standby of this name that is not there (yet). (That a reload is over tells no
+        session: the checkpointer makes the others wait.)"""
+        self.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
         self.execute("SELECT pg_reload_conf()")
         wait_until(self._is_waited_for, "no commit waits")
 

@@ -2,8 +2,9 @@
 /* timing.c: places respect real time.
  *
  * Two things make a place known: a commit that was told, and a read version that was told (so much is visible). From then
- * on nothing may begin that reads less, and nothing may be submitted that gets a place at or below it. Places are compared by (branch,
- * version, order): what was lost lies in an older branch, and binds nobody in a newer one. */
+ * on nothing may begin that reads less, and nothing may be submitted that gets a place at or below it. What was lost binds
+ * nobody who reads or submits after the loss; also if it becomes known later (a process may have been frozen meanwhile), and also
+ * if whoever reads had begun before. So there is a newest place for each number of losses that have taken place. */
 #include "tests/history/check.h"
 
 #include <inttypes.h>
@@ -18,7 +19,6 @@ struct event {
 };
 
 struct place {
-	uint32_t branch;
 	int64_t version;
 	int32_t order;
 	const struct txn *by;
@@ -35,11 +35,18 @@ static int compare_events(const void *a, const void *b)
 
 static int compare_places(const struct place *a, const struct place *b)
 {
-	if (a->branch != b->branch)
-		return a->branch < b->branch ? -1 : 1;
 	if (a->version != b->version)
 		return a->version < b->version ? -1 : 1;
 	return (a->order > b->order) - (a->order < b->order);
+}
+
+/* How many losses had taken place by then. */
+static uint32_t losses_by(int64_t time)
+{
+	uint32_t count = 0;
+	while (count + 1 < run.branch_count && run.branches[count + 1].time <= time)
+		count++;
+	return count;
 }
 
 static size_t make_events(struct event *events)
@@ -63,7 +70,7 @@ static size_t make_events(struct event *events)
 
 static void ask_begin(const struct place *newest, const struct txn *txn)
 {
-	struct place reads = { branch_of(txn->read_version), txn->read_version, INT32_MAX, NULL, true };
+	struct place reads = { txn->read_version, INT32_MAX, NULL, true };
 	if (newest->by != NULL && compare_places(&reads, newest) < 0)
 		anomaly("real_time_read", txn, newest->by,
 			"reads at version %" PRId64 ", but began after version %" PRId64 " was %s", txn->read_version,
@@ -72,41 +79,48 @@ static void ask_begin(const struct place *newest, const struct txn *txn)
 
 static void ask_submit(const struct place *newest, const struct txn *txn)
 {
-	struct place place = { txn->branch, txn->version, txn->order, NULL, false };
+	struct place place = { txn->version, txn->order, NULL, false };
 	if (newest->by != NULL && compare_places(&place, newest) <= 0)
 		anomaly("real_time_commit", txn, newest->by,
 			"was committed at (%" PRId64 ", %d), but submitted after version %" PRId64 " was %s",
 			txn->version, txn->order, newest->version, newest->of_read ? "visible" : "told as committed");
 }
 
+/* newest[n] is of those that the first n losses have left. */
 static void learn(struct place *newest, const struct place *place)
 {
-	if (newest->by == NULL || compare_places(place, newest) > 0)
-		*newest = *place;
+	for (uint32_t n = 0; n < run.branch_count; n++) {
+		const struct branch *loss = &run.branches[n];
+		if (n > 0 && loss->kept < place->version && place->version < loss->first)
+			return;
+		if (newest[n].by == NULL || compare_places(place, &newest[n]) > 0)
+			newest[n] = *place;
+	}
 }
 
 void check_timing(void)
 {
 	struct event *events = zeroed(4 * run.txn_count, sizeof *events);
-	struct place newest = { 0 };
+	struct place *newest = zeroed(run.branch_count, sizeof *newest);
 	size_t count = make_events(events);
 	for (size_t i = 0; i < count; i++) {
 		const struct txn *txn = &run.txns[events[i].txn];
-		struct place reads = { branch_of(txn->read_version), txn->read_version, INT32_MAX, txn, true };
-		struct place commit = { txn->branch, txn->version, txn->order, txn, false };
+		struct place reads = { txn->read_version, INT32_MAX, txn, true };
+		struct place commit = { txn->version, txn->order, txn, false };
 		switch (events[i].kind) {
 		case BEGINS:
-			ask_begin(&newest, txn);
+			ask_begin(&newest[losses_by(txn->read_time)], txn);
 			break;
 		case SUBMITS:
-			ask_submit(&newest, txn);
+			ask_submit(&newest[losses_by(txn->submit)], txn);
 			break;
 		case KNOWN_READ:
-			learn(&newest, &reads);
+			learn(newest, &reads);
 			break;
 		default:
-			learn(&newest, &commit);
+			learn(newest, &commit);
 		}
 	}
+	free(newest);
 	free(events);
 }

@@ -22,8 +22,7 @@ class Answers:
         self.commits, self.unknown = [], []
         self.begun = 0
         for history in histories:
-            if history.exists():
-                self._read(history)
+            self._read(history)
         self.commits.sort(key=lambda commit: commit.end)
 
     def _read(self, history):

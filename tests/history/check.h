@@ -190,9 +190,9 @@ void replay_all(void);
 void explain_rows(const struct lineage *lineage, const struct txn *txn, const struct op *op,
 	uint32_t position, uint32_t begin, uint32_t end, const struct row *rows, uint32_t row_count,
 	bool reverse);
-/* Rule 1: what txn (at position - 1) read with op was written by the commit at `writer`. */
-void explain_conflict(const struct lineage *lineage, const struct txn *txn, const struct op *op,
-	uint32_t position, uint32_t writer);
+/* Rule 1: what txn read with op was written by the commit at `writer`. */
+void explain_conflict(
+	const struct lineage *lineage, const struct txn *txn, const struct op *op, uint32_t writer);
 
 /* ---- report ---- */
 

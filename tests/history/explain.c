@@ -224,7 +224,7 @@ static void explain_value(
 		describe("lost_visible", lineage, txn, rank, position, value, lost);
 		return;
 	}
-	if (by == NULL)
+	if (by == NULL || by->fate == FATE_COMMITTED)
 		name = one_change(lineage, rank, position, value, &by);
 	describe(name == NULL ? "wrong_value" : name, lineage, txn, rank, position, value, by);
 }
@@ -310,16 +310,13 @@ static bool writes_rank(const struct txn *txn, uint32_t rank)
 	return false;
 }
 
-void explain_conflict(const struct lineage *lineage, const struct txn *txn, const struct op *op,
-	uint32_t position, uint32_t writer)
+void explain_conflict(
+	const struct lineage *lineage, const struct txn *txn, const struct op *op, uint32_t writer)
 {
 	const struct txn *by = &run.txns[lineage->seq[writer - 1]];
 	uint32_t rank = common_rank(txn, op, by), read_at = position_of(lineage, txn->read_version);
 	const char *name = "write_skew";
-	(void)position;
-	if (txn->read_version >= txn->version)
-		name = "version_not_after_read";
-	else if (by->branch == txn->branch && by->version == txn->version)
+	if (by->branch == txn->branch && by->version == txn->version)
 		name = "batch_order";
 	else if (op->kind != OP_GET && value_at(lineage, rank, read_at) == ABSENT)
 		name = "phantom";

@@ -192,6 +192,8 @@ static void check_rule_1(const struct txn *txn, uint32_t position)
 	if (txn->read_version <= 0)
 		return;
 	uint32_t from = position_of(&now.lineage, txn->read_version);
+	if (from != NONE && from >= position)
+		anomaly("version_not_after_read", txn, NULL, "was committed at or below its read version");
 	for (uint32_t o = 0; o < txn->op_count; o++) {
 		const struct op *op = &run.ops[txn->op + o];
 		if (is_write(op) || op->snapshot)
@@ -205,7 +207,7 @@ static void check_rule_1(const struct txn *txn, uint32_t position)
 		op_ranks(txn, op, &begin, &end);
 		uint32_t newest = writes_newest(&now.writes, begin, end);
 		if (newest > from)
-			explain_conflict(&now.lineage, txn, op, position, newest);
+			explain_conflict(&now.lineage, txn, op, newest);
 	}
 }
 

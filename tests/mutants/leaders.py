@@ -13,7 +13,8 @@ MUTANTS = [
         history="-: batches of one leader are sent over one session, in order; a stalled one beside a fresh one takes a test of its own"),
     Mutant(7, "the-fence-knows-no-term", "a batch of another leader passes if the version fits", [
         Edit(STORE, FENCE, "  DELETE FROM watermark WHERE version = p_from;\n")],
-        ["resolver_office_test.py::test_the_fence_compares_term_and_version"], history="frozen_pipeline"),
+        ["resolver_office_test.py::test_the_fence_compares_term_and_version"],
+        history="-: the version parts two leaders as long as they do not send the same one; that they can takes a test by hand"),
     Mutant(7, "no-fence", "whatever comes is applied", [
         Edit(STORE, FENCE, "  DELETE FROM watermark;\n"),
         Edit(STORE, "  IF NOT FOUND THEN\n    RAISE EXCEPTION 'fenced: the watermark is not at version % of term %', p_from, p_term USING ERRCODE = 'VD001';\n  END IF;\n", "")],
@@ -58,7 +59,8 @@ MUTANTS = [
              "\t\t   takeover->timeline == server->timeline && takeover->database_oid == server->database_oid;\n",
              "\treturn takeover->system_identifier == server->system_identifier &&\n"
              "\t\t   takeover->database_oid == server->database_oid;\n")],
-        ["resolver_rules_test.py::test_a_standby_is_promoted"], history="lagging_promotion"),
+        ["resolver_rules_test.py::test_a_standby_is_promoted"],
+        history="-: of a standby that lagged the watermark tells as much; one that did not lag goes on where the primary was"),
     Mutant(8, "any-end-of-commit-will-do", "COMMIT of an aborted transaction counts as committed", [
         Edit("common/pg/rows.c", '\treturn strcmp(vd_pg_rows_tag(rows), "COMMIT") == 0;\n',
              '\treturn strcmp(vd_pg_rows_tag(rows), "COMMIT") == 0 || strcmp(vd_pg_rows_tag(rows), "ROLLBACK") == 0;\n')],
@@ -80,11 +82,11 @@ MUTANTS = [
         ["resolver_office_test.py::test_taking_office_waits_for_a_batch_in_flight"], history="frozen_pipeline"),
     Mutant(9, "office-without-an-end-of-sessions", "the old leader's sessions go on", [
         Edit(STORE, "  BEGIN\n    PERFORM pg_terminate_backend(a.pid)\n", "  BEGIN\n    PERFORM a.pid\n")],
-        ["test_leader.py::test_frozen_inside_a_pipeline[apply.middle]"],
+        ["resolver_office_test.py::test_taking_office_ends_the_sessions_that_the_lease_names"],
         history="-: it is about how long a frozen leader is waited for; the fence does the rest"),
     Mutant(9, "the-lease-names-the-keeper-alone", "the sessions that apply are not among those that are ended", [
         Edit(KEEPER, "\tfor (int i = 0; i < VD_BACKENDS; i++) {\n\t\tint32_t pid", "\tfor (int i = 0; i < 0; i++) {\n\t\tint32_t pid")],
-        ["resolver_lead_test.py::test_frozen_in_the_middle_of_a_pipeline"],
+        ["resolver_office_test.py::test_the_lease_names_all_sessions_of_the_leader"],
         history="-: it is about how long a frozen leader is waited for; the fence does the rest"),
     Mutant(9, "the-applies-do-not-wait-for-their-entry", "a batch is sent over a session that the lease does not name yet", [
         Edit("resolver/office.c", "vd_wires_pg(office->wires, VD_BACKEND_APPLY) != NULL &&\n\t\t   vd_hinge_backends_are_entered(office->hinge);",

@@ -76,7 +76,8 @@ MUTANTS = [
     Mutant(3, "terms-are-not-compared", "the version alone decides, whose term it is does not count", [
         Edit(RESOLVE, "\treturn VD_CODE_TRANSACTION_TOO_OLD;\n}\n\n/* ---- The gates",
              "\treturn 0;\n}\n\n/* ---- The gates")],
-        ["resolver_resolve_test.c::test_any_other_term_is_too_old_though_its_version_fits"], history="promotion"),
+        ["resolver_resolve_test.c::test_any_other_term_is_too_old_though_its_version_fits"],
+        history="-: what is above the floor is of this term, unless a promotion did not jump: one of two guards"),
     Mutant(3, "the-preceding-term-at-any-version", "a request of the term before counts at any version", [
         Edit(RESOLVE, " && version == horizon->takeover_version)", ")"),
         Edit(RESOLVE, "\tif (version < horizon->floor)\n\t\treturn VD_CODE_TRANSACTION_TOO_OLD;\n", "")],

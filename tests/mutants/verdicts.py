@@ -4,6 +4,19 @@ from mutant import Edit, Mutant
 
 STORE, RESOLVE, CLIENTS = "migrations/0001_store.sql", "resolver/resolve.c", "resolver/clients.c"
 OUTCOME, LIFE, INBOX = "follower/commit/outcome.c", "follower/commit/life.c", "follower/commit/inbox.c"
+TOMBSTONES = """  IF EXISTS (SELECT 1 FROM tombstones t WHERE t.client = ANY (p_clients)) THEN
+    IF EXISTS (SELECT 1 FROM unnest(p_owners, p_sequences) e(owner, sequence)
+                 JOIN tombstones t ON t.client = p_clients[e.owner] AND t.sequence = e.sequence) THEN
+      RAISE EXCEPTION 'refused: a request of this batch was cancelled' USING ERRCODE = 'VD002';
+    END IF;
+  END IF;
+"""
+LOW_WATERS = """  IF (SELECT count(*) FROM unnest(p_clients, p_generations, p_firsts) e(client, generation, first)
+        JOIN clients c ON c.client = e.client AND c.generation = e.generation AND c.low_water < e.first)
+     <> cardinality(p_clients) THEN
+    RAISE EXCEPTION 'refused: a client was purged, or has been told what this batch would decide' USING ERRCODE = 'VD002';
+  END IF;
+"""
 
 MUTANTS = [
     # ---- 11: identity ----
@@ -96,24 +109,29 @@ MUTANTS = [
              "bool is_last = drain->is_resigning;"),
         Edit("resolver/turn.c", "\tvd_memory_publish(memory_of(drain), turn->batch, vd_clock_us());\n",
              "\tvd_memory_publish(memory_of(drain), turn->batch, vd_clock_us());\n\tif (drain->is_resigning)\n\t\tdrain->looks.has_more = false;\n")],
-        ["resolver_lead_test.py::test_hand_over"],
+        ["resolver_office_test.py::test_who_steps_down_finishes_the_queue"],
         history="-: the next leader finds it in the queue"),
 
     # ---- 14: giving up ----
     Mutant(14, "a-cancel-does-not-wait-for-an-apply", "giving up reads what is known without the watermark's lock", [
         Edit(STORE, "  PERFORM share_watermark();\n  SELECT * INTO found_answer", "  SELECT * INTO found_answer")],
-        ["resolver_office_test.py::test_a_cancel_waits_for_an_apply"], history="give_up"),
+        ["resolver_office_test.py::test_a_cancel_waits_for_an_apply[no row]"],
+        history="-: where there is a row in the queue, its lock is waited for as well; none is left only by a crash"),
     Mutant(14, "a-cancel-reads-before-it-locks", "what is known is read first, and the lock taken then", [
         Edit(STORE, "  PERFORM share_watermark();\n  SELECT * INTO found_answer FROM answers(p_client, p_generation, ARRAY[p_sequence]);\n",
              "  SELECT * INTO found_answer FROM answers(p_client, p_generation, ARRAY[p_sequence]);\n  PERFORM share_watermark();\n")],
-        ["resolver_office_test.py::test_a_cancel_waits_for_an_apply"], history="give_up"),
+        ["resolver_office_test.py::test_a_cancel_waits_for_an_apply[no row]"],
+        history="-: where there is a row in the queue, its lock is waited for as well; none is left only by a crash"),
     Mutant(14, "no-tombstone", "what was given up is remembered nowhere", [
         Edit(STORE, "    INSERT INTO tombstones VALUES (p_client, p_sequence);\n", "")],
         ["resolver_drain_test.py::test_a_cancelled_request_is_certainly_not_committed"], history="give_up"),
     Mutant(14, "the-fence-knows-no-tombstones", "a batch with a request that was given up meanwhile is applied", [
         Edit(STORE, "  IF EXISTS (SELECT 1 FROM tombstones t WHERE t.client = ANY (p_clients)) THEN\n", "  IF false THEN\n")],
-        ["resolver_drain_test.py::test_a_cancelled_request_is_certainly_not_committed",
-         "resolver_rules_test.py::test_overlap_with_a_failing_batch"], history="give_up"),
+        ["resolver_drain_test.py::test_a_cancel_that_meets_a_full_batch", "resolver_rules_test.py::test_overlap_with_a_failing_batch"], history="give_up"),
+    Mutant(14, "low-waters-before-tombstones", "what was given up, and acknowledged between the two looks, is committed", [
+        Edit(STORE, TOMBSTONES + LOW_WATERS, LOW_WATERS + TOMBSTONES)],
+        ["resolver_drain_test.py::test_cancelled_and_acknowledged_in_the_middle_of_a_fence"],
+        history="-: an acknowledgement has to come in the microseconds between"),
     Mutant(14, "the-fence-knows-no-low-water", "a batch decides a number that its client was told of already", [
         Edit(STORE, " AND c.low_water < e.first)", ")")],
         ["resolver_office_test.py::test_the_fence_refuses_what_was_told_and_who_is_gone"],

@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""histories.py SCHEDULE [SEED]: three workers of tests/history and two resolvers, what goes wrong while they work, and what the
+checker says of it afterwards. VERDICT_BUILD is the build folder. Prints one line of JSON: the kinds of anomalies, how many
+transactions were committed, and what the schedule did. Status 0: no anomaly; 1: some; 2: it did not come to that.
+
+Without a mutant each schedule ends without an anomaly. With one, the checker sees it or it does not: run --histories."""
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import private_pg  # noqa: E402
+import proxy as cutter  # noqa: E402
+import resolver_world as rw  # noqa: E402
+from waiting import wait_until  # noqa: E402
+
+LONG, SHORT = {"lease-ttl": "600s"}, {"lease-ttl": "2s"}
+SCHEDULES = {}
+PER_WORKER = 4000  # transactions of a run, at most, lest the checker's file grows without end
+
+
+def schedule(nodes=LONG, servers=None, standby=False, through=(), faults=None, seconds=8, **options):
+    """through: whose connections go through a proxy; options: of the workers' database."""
+    def note(run):
+        SCHEDULES[run.__name__] = run
+        run.nodes, run.servers, run.standby, run.through, run.faults = nodes, servers or {}, standby, through, faults
+        run.seconds, run.options = seconds, options
+        return run
+    return note
+
+
+class Run:
+    def __init__(self, build, how, folder, rng):
+        self.build, self.how, self.folder, self.rng = pathlib.Path(build), how, pathlib.Path(folder), rng
+        self.server = private_pg.Server(params=how.servers).init().start()
+        self.database = self.server.migrated(self.migrate)
+        self.standby = self.server.standby() if how.standby else None
+        self.proxy = cutter.Proxy(self.server.port) if how.through else None
+        self.lines, self.workers, self.did = [], [], 0
+        hosts = self.dsn()
+        self.world = rw.World(self.database, str(self.build / "resolver/verdict-resolver"), folder,
+                              dsn=self.proxy.dsn(self.database) if "resolvers" in how.through else hosts)
+        self.worker_dsn = self.proxy.dsn(self.database) if "workers" in how.through else hosts
+
+    def migrate(self, dsn, schema):
+        subprocess.run([self.build / "tests/integration/pg_migrate", dsn, schema], check=True, stdout=subprocess.DEVNULL)
+
+    def dsn(self):
+        if self.standby is None:
+            return self.database.dsn()
+        return (f"host={self.server.folder},{self.standby.folder} port={self.server.port},{self.standby.port}"
+                f" dbname={self.database.name} user=postgres connect_timeout=2")
+
+    def begin(self):
+        self.world.lead("a", self.how.nodes, self.how.faults)
+        self.world.node("b", self.how.nodes).wait_says("keeper is connected")
+        for n in range(3):
+            command = [self.build / "tests/history/history_worker", "--dsn", self.worker_dsn, "--name", f"w{n}",
+                       "--history", self.folder / f"w{n}", "--seed", self.rng.randrange(1 << 31), "--keys", 5,
+                       "--transactions", PER_WORKER, "--drain", 20]
+            for name, value in self.how.options.items():
+                command += ["--option", f"{name}={value}"]
+            self.workers.append(subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE))
+
+    def note(self, words):
+        self.lines.append(f"{time.monotonic_ns()} {words}\n")
+        self.did += 1
+
+    def leader(self):
+        return wait_until(self.world.leader, "nobody leads")
+
+    def term(self):
+        return self.database.execute("SELECT term FROM lease")
+
+    def work(self, seconds):
+        time.sleep(seconds)
+
+    @contextlib.contextmanager
+    def one_stands_still(self):
+        """A worker that is frozen: what it has open gets old."""
+        worker = self.rng.choice(self.workers)
+        worker.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            worker.send_signal(signal.SIGCONT)
+
+    def end(self):
+        """The workers end, then the dump is taken."""
+        for worker in self.workers:
+            worker.send_signal(signal.SIGTERM)
+        for worker in self.workers:
+            if worker.wait(120) != 0:
+                raise RuntimeError(f"a worker ended with {worker.returncode}: {worker.stderr.read().decode()[-500:]}")
+        if self.proxy:
+            self.proxy.disarm()
+        if self.world.leader() is None or not self.world.leader().is_running():
+            for node in self.world.nodes.values():
+                node.kill()
+            self.world.node("last", self.how.nodes).wait_says("state=leading")
+        (self.folder / "schedule").write_text("".join(self.lines))
+        subprocess.run([self.build / "tests/history/history_worker", "--dsn", self.dsn(), "--dump", self.folder / "dump"],
+                       check=True, timeout=120)
+
+    def check(self):
+        done = subprocess.run([self.build / "tests/history/check", "--json", "--final", self.folder / "dump", "--schedule",
+                               self.folder / "schedule", *(self.folder / f"w{n}" for n in range(len(self.workers)))],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False, timeout=300)
+        if done.returncode not in (0, 1):
+            raise RuntimeError(f"check: {done.stderr[-500:]}")
+        return json.loads(done.stdout)
+
+    def close(self):
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGCONT)
+                worker.kill()
+                worker.wait()
+        self.world.close()
+        if self.proxy:
+            self.proxy.close()
+        self.server.destroy()
+
+
+# ---- what goes wrong ----
+
+@schedule()
+def plain(run):
+    """Nothing: conflicts alone."""
+    run.work(run.how.seconds)
+
+
+@schedule(nodes={**LONG, "window-age": "200ms"})
+def short_window(run):
+    """Workers stand still for longer than the window remembers, with reads open."""
+    for _ in range(8):
+        with run.one_stands_still():
+            run.work(0.6)
+        run.note("a worker goes on")
+        run.work(0.2)
+
+
+@schedule()
+def kills(run):
+    """The leader is killed while a worker stands still, whose reads are of the term before when it goes on."""
+    for _ in range(5):
+        leader = run.leader()
+        with run.one_stands_still():
+            run.work(0.5)
+            leader.kill()
+            run.note("the leader is killed")
+            wait_until(lambda: run.world.leader() not in (None, leader), "nobody else leads")
+            run.work(0.3)
+        leader.start()
+        run.work(0.4)
+
+
+@schedule(through=["resolvers"])
+def cuts(run):
+    """The leader's connections are cut, at any byte."""
+    end = time.monotonic() + run.how.seconds
+    while time.monotonic() < end:
+        leader = run.leader()
+        before = run.proxy.cut(f"verdict-resolver/verdict/{leader.name}", run.rng.choice([cutter.TO_SERVER, cutter.TO_CLIENT]),
+                               run.rng.randrange(1, 20000))
+        run.work(0.4)
+        if run.proxy.cuts > before:
+            run.note("a connection of the leader was cut")
+        run.proxy.disarm()
+
+
+@schedule(through=["workers"])
+def worker_cuts(run):
+    """The workers' connections are cut, at any byte."""
+    end = time.monotonic() + run.how.seconds
+    while time.monotonic() < end:
+        before = run.proxy.cuts
+        for name in ("verdict-follower/verdict", "verdict-inbox/verdict"):
+            run.proxy.cut(name, run.rng.choice([cutter.TO_SERVER, cutter.TO_CLIENT]), run.rng.randrange(1, 5000))
+        run.work(0.15)
+        if run.proxy.cuts > before:
+            run.note("a connection of a worker was cut")
+
+
+@schedule(transaction_timeout=15)
+def give_up(run):
+    """Transactions are given up after 15 ms, many of them while they are decided; the leader stands still now and then."""
+    for _ in range(int(run.how.seconds / 0.4)):
+        run.work(0.3)
+        leader = run.leader()
+        leader.send(signal.SIGSTOP)
+        run.work(0.05)
+        leader.send(signal.SIGCONT)
+        run.note("the leader stood still")
+
+
+COPIES = """
+    ALTER TABLE verdict.commit_requests DROP CONSTRAINT commit_requests_pkey;
+    CREATE TABLE public.kept (at timestamptz DEFAULT clock_timestamp(), client uuid, sequence bigint, generation bigint, token bigint, payload bytea);
+    CREATE FUNCTION public.keep() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+      INSERT INTO public.kept (client, sequence, generation, token, payload) VALUES (NEW.client, NEW.sequence, NEW.generation, NEW.token, NEW.payload);
+      RETURN NULL; END $$;
+    CREATE TRIGGER keep AFTER INSERT ON verdict.commit_requests FOR EACH ROW WHEN (pg_trigger_depth() = 0 AND NEW.acknowledged > 0) EXECUTE FUNCTION public.keep();
+"""
+SEND_COPIES = """
+    WITH late AS (DELETE FROM public.kept WHERE at < clock_timestamp() - %s * interval '1 ms' RETURNING *)
+    INSERT INTO verdict.commit_requests (client, sequence, generation, acknowledged, token, payload)
+    SELECT client, sequence, generation, 0, token, payload FROM late
+"""
+
+
+@schedule(faults="apply.after_commit:150:kill")
+def copies(run):
+    """Each request comes again: at once, or up to 300 ms later, also at the next leader."""
+    end = time.monotonic() + run.how.seconds
+    with run.database.connect() as session:
+        while time.monotonic() < end:
+            run.did += session.execute(SEND_COPIES, (run.rng.choice([0, 1, 5, 300]),)).rowcount
+            run.work(0.01)
+    run.note("no more copies")
+
+
+@schedule(nodes=SHORT, faults="apply.before_send:100:pause")
+def frozen_pipeline(run):
+    """The leader stands still before it sends a batch, another one leads, and then the batch arrives. (Its sessions are not
+    ended: an account may lack the right to.)"""
+    first = run.world.nodes["a"]
+    wait_until(lambda: first.hits("apply.before_send") == 1, "the fault point was not passed 100 times")
+    wait_until(lambda: run.world.leader() not in (None, first), "nobody else leads")
+    run.note("another leads")
+    run.work(1)
+    first.send(signal.SIGCONT)
+    run.note("the batch of the first arrives")
+    run.work(3)
+
+
+@schedule(seconds=6)
+def restarts(run):
+    """The server is restarted, and its leader stays one."""
+    run.world.nodes["b"].kill()
+    for _ in range(3):
+        run.work(0.7)
+        with run.one_stands_still():
+            run.server.restart("fast")
+            run.note("the server was restarted")
+            run.work(0.8)
+        run.work(0.5)
+
+
+@schedule(servers={"synchronous_commit": "off", "autovacuum": "off"})
+def crash(run):
+    """The server crashes, and nobody has flushed the log but who had to."""
+    run.work(1)
+    for pid, in run.server.execute("SELECT pid FROM pg_stat_activity WHERE backend_type IN ('walwriter', 'checkpointer', "
+                                   "'background writer')"):
+        run.server.signal_backend(pid, signal.SIGSTOP)
+    run.work(0.5)
+    run.note("the server crashes")
+    run.server.crash()
+    run.server.start()
+    run.work(3)
+
+
+@schedule()
+def forgotten(run):
+    """Registrations go while their requests are open."""
+    for _ in range(int(run.how.seconds / 0.5)):
+        run.work(0.5)
+        leader = run.leader()
+        leader.send(signal.SIGSTOP)  # so that something is open
+        run.work(0.05)
+        run.database.execute("DELETE FROM clients")
+        leader.send(signal.SIGCONT)
+        run.note("registrations are gone")
+
+
+@schedule(standby=True)
+def lagging_promotion(run):
+    """A standby that lags is promoted: the last commits are gone."""
+    run.work(1.5)
+    sender, = run.server.execute("SELECT pid FROM pg_stat_replication")[0]
+    run.server.signal_backend(sender, signal.SIGSTOP)
+    run.work(0.5)
+    with run.one_stands_still():
+        before = run.term()
+        run.server.crash()
+        lost_at = time.monotonic_ns()
+        run.standby.promote()
+        run.database.server = run.standby
+        version, = run.standby.execute("SELECT max(version) FROM verdict.watermark", database=run.database.name)[0]
+        wait_until(lambda: run.term() != before, "nobody leads where the standby was")
+        run.work(0.5)
+    run.lines.append(f"{lost_at} lost {version}\n")
+    run.did += 1
+    run.work(2)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("schedule", choices=sorted(SCHEDULES))
+    parser.add_argument("seed", nargs="?", type=int, default=random.randrange(1 << 31))
+    wanted = parser.parse_args()
+    how = SCHEDULES[wanted.schedule]
+    with tempfile.TemporaryDirectory(prefix="vdhistory-") as folder:
+        run = Run(os.environ["VERDICT_BUILD"], how, folder, random.Random(wanted.seed))
+        try:
+            if how is copies:
+                run.database.execute(COPIES)
+            if how is frozen_pipeline:
+                (takeover,), = run.database.execute("SELECT pg_get_functiondef('take_office'::regproc)")
+                run.database.execute(takeover.replace("PERFORM pg_terminate_backend(a.pid)", "PERFORM a.pid"))
+            run.begin()
+            how(run)
+            run.end()
+            told = run.check()
+        finally:
+            if os.environ.get("VERDICT_KEEP"):
+                subprocess.run(["cp", "-r", folder, os.environ["VERDICT_KEEP"]], check=False)
+            run.close()
+    print(json.dumps({"kinds": told["kinds"], "committed": told["committed"], "did": run.did, "seed": wanted.seed,
+                      "explained": [item["text"][:300] for item in told["explained"][:2]]}))
+    return 0 if told["ok"] else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (RuntimeError, TimeoutError, subprocess.SubprocessError) as why:
+        print(f"histories: {why}", file=sys.stderr)
+        sys.exit(2)

@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every test that docs/failures.md and docs/semantics-tests.md name exists, and every one of the tests of faults and overload is
-named in the first; so is each rule."""
+named in the first. Each rule has rows in its table, and each row of that and of what went wrong elsewhere names a test; what is
+said to catch a mutant of a rule (tests/mutants) is in the row of that rule, or of another one."""
 import re
+import sys
 
 from tree import ROOT, finish, read
 
+sys.path.insert(0, str(ROOT / "tests/mutants"))
+from table import MUTANTS  # noqa: E402
+
 PAGE = "docs/failures.md"
+NAMED = r"`([\w./]+\.(?:py|c))(?:::(\w+))?`"
+ELSEWHERE_LEAST = 24
 
 
 def tests_named(page):
-    return set(re.findall(r"`([\w./]+\.(?:py|c))(?:::(\w+))?`", read(page)))
+    return set(re.findall(NAMED, read(page)))
 
 
 def not_there(page):
@@ -23,6 +30,32 @@ def not_there(page):
             yield f"{page}: {file} has no {test}"
 
 
+def rows_of(text, heading):
+    """The rows of the table below a heading, without its head."""
+    section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(r"^\|(?!---)(.*)\|$", section, re.M)[1:]
+
+
+def rules(text):
+    """What is wrong with the two tables."""
+    numbers = re.findall(r"^\*\*(\d+)\. ", read("docs/rules.md"), re.M)
+    rows = rows_of(text, "The rules and their tests")
+    tabled = [row.split()[0] for row in rows]
+    if sorted(tabled, key=int) != tabled or list(dict.fromkeys(tabled)) != numbers:
+        yield f"{PAGE}: the rules are {', '.join(numbers)}, the table has {', '.join(tabled)}"
+    elsewhere = rows_of(text, "What went wrong elsewhere")
+    if len(elsewhere) < ELSEWHERE_LEAST:
+        yield f"{PAGE}: {len(elsewhere)} lines of what went wrong elsewhere, there were {ELSEWHERE_LEAST}"
+    for row in [*rows, *elsewhere]:
+        if not re.search(NAMED, row.split("|")[-1]):
+            yield f"{PAGE}: no test in the row{row}"
+    tests = {f"{file}::{test}" for row in rows for file, test in re.findall(NAMED, row)}
+    for mutant in MUTANTS:
+        held = [re.sub(r"\[.*", "", test) for test in mutant.caught_by]
+        if mutant.rule != 0 and not tests.intersection(held):
+            yield f"{PAGE}: none of the tests that catch {mutant.name} is in the table of the rules"
+
+
 def main():
     text, named, others = read(PAGE), tests_named(PAGE), "docs/semantics-tests.md"
     wrong = [*not_there(PAGE), *not_there(others)]
@@ -30,10 +63,7 @@ def main():
         for test in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.M):
             if (path.name, test) not in named:
                 wrong.append(f"{PAGE}: does not name {path.name}::{test}")
-    rules = re.findall(r"^\*\*(\d+)\. ", read("docs/rules.md"), re.M)
-    tabled = re.findall(r"^\| (\d+) ", text, re.M)
-    if rules != tabled:
-        wrong.append(f"{PAGE}: the rules are {', '.join(rules)}, the table has {', '.join(tabled)}")
+    wrong += rules(text)
     finish(wrong, min(len(named), len(tests_named(others))))
 
 

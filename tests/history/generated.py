@@ -149,6 +149,7 @@ class World:
         self.txns, self.active, self.queue, self.told = [], [], [], []
         self.lost_txns = []
         self.schedule = []
+        self.jump = 0  # where versions went on after the last loss; what read before is too old
 
     def chance(self, percent):
         return self.random.randrange(100) < percent
@@ -288,14 +289,17 @@ class World:
         return True
 
     def batch(self):
-        self.version += self.random.randrange(1, 100000)
+        self.version = max(self.version, self.jump) + self.random.randrange(1, 100000)
         self.tick()
         taken = self.queue[:self.random.randrange(1, 6)]
         self.queue = self.queue[len(taken):]
         order = 0
         for txn in taken:
-            cause = self.judge(txn, self.version, order)
             self.told.append(txn)
+            if txn.read_version and txn.read_version < self.jump:
+                txn.verdict = 1007
+                continue
+            cause = self.judge(txn, self.version, order)
             if cause is not None and not self.is_wrongly_committed(txn, cause):
                 txn.verdict, txn.lost = 1020, cause[0] if self.chance(80) else None
                 continue
@@ -325,11 +329,11 @@ class World:
         kept = sorted(self.states)[-self.random.randrange(2, 6):][0]
         self.lost_txns += [c[2] for c in self.commits if c[0] > kept]
         self.commits = [c for c in self.commits if c[0] <= kept]
-        self.version = kept + JUMP + self.random.randrange(1, 10**12)
-        first = f" {self.version}" * (self.losses > 1 or self.chance(50))
+        self.version = kept  # until somebody takes office
+        self.jump = kept + JUMP + self.random.randrange(1, 10**12)
+        first = f" {self.jump}" * (self.losses > 1 or self.chance(50))
         self.schedule.append((self.tick(), f"lost {kept}{first}"))
         self.state = dict(self.states[kept])
-        self.states[self.version] = dict(self.state)
         self.queue = []  # their submitters never hear of them
         for txn in self.told:
             if txn.true_place in [t.true_place for t in self.lost_txns]:

@@ -32,7 +32,8 @@ uint32_t branch_of(int64_t version)
 
 static void make_branches(void)
 {
-	qsort(run.remarks, run.remark_count, sizeof *run.remarks, compare_remarks);
+	if (run.remark_count > 0)
+		qsort(run.remarks, run.remark_count, sizeof *run.remarks, compare_remarks);
 	run.branches = zeroed(run.remark_count + 1, sizeof *run.branches);
 	run.branch_count = 1;
 	run.branches[0].time = run.branches[0].first = INT64_MIN;

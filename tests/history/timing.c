@@ -86,14 +86,21 @@ static void ask_submit(const struct place *newest, const struct txn *txn)
 			txn->version, txn->order, newest->version, newest->of_read ? "visible" : "told as committed");
 }
 
-/* newest[n] is of those that the first n losses have left. */
+/* Is it still there after the first n losses? */
+static bool survives(const struct place *place, uint32_t losses)
+{
+	uint32_t branch = branch_of(place->version), at = losses;
+	int64_t kept = INT64_MAX;
+	for (; at > branch; at = run.branches[at].parent)
+		kept = run.branches[at].kept;
+	return at == branch && place->version <= kept;
+}
+
+/* newest[n] is of those that the first n losses have left: they lie on one line, so that versions tell their order. */
 static void learn(struct place *newest, const struct place *place)
 {
 	for (uint32_t n = 0; n < run.branch_count; n++) {
-		const struct branch *loss = &run.branches[n];
-		if (n > 0 && loss->kept < place->version && place->version < loss->first)
-			return;
-		if (newest[n].by == NULL || compare_places(place, &newest[n]) > 0)
+		if (survives(place, n) && (newest[n].by == NULL || compare_places(place, &newest[n]) > 0))
 			newest[n] = *place;
 	}
 }

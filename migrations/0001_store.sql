@@ -259,13 +259,16 @@ BEGIN
   END IF;
   PERFORM insist_on_durability();
   PERFORM insist_on_an_end();
+  -- model: cancel_dequeue
   DELETE FROM commit_requests WHERE client = p_client AND sequence = p_sequence AND generation = p_generation;
+  -- model: cancel_share
   PERFORM share_watermark();
   SELECT * INTO found_answer FROM answers(p_client, p_generation, ARRAY[p_sequence]);
   IF found_answer.state IN (0, 1) THEN
     IF p_sequence - (SELECT c.low_water FROM clients c WHERE c.client = p_client) > 100000 THEN
       RAISE EXCEPTION 'request % is too far above the last acknowledged one to be given up', p_sequence USING ERRCODE = 'VD006';
     END IF;
+    -- model: cancel_bury
     INSERT INTO tombstones VALUES (p_client, p_sequence);
     found_answer.state := 2;
     found_answer.code := 1025;
@@ -285,6 +288,7 @@ CREATE FUNCTION fence(p_term uuid, p_from bigint, p_to bigint, p_synchronous boo
                       p_generations bigint[], p_firsts bigint[], p_owners integer[], p_sequences bigint[])
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 BEGIN
+  -- model: apply_fence
   LOCK TABLE gate IN ROW EXCLUSIVE MODE;
   DELETE FROM watermark WHERE version = p_from AND term = p_term;
   IF NOT FOUND THEN
@@ -306,6 +310,7 @@ BEGIN
       RAISE EXCEPTION 'refused: a request of this batch was cancelled' USING ERRCODE = 'VD002';
     END IF;
   END IF;
+  -- model: apply_check
   IF (SELECT count(*) FROM unnest(p_clients, p_generations, p_firsts) e(client, generation, first)
         JOIN clients c ON c.client = e.client AND c.generation = e.generation AND c.low_water < e.first)
      <> cardinality(p_clients) THEN
@@ -374,6 +379,7 @@ BEGIN
   IF old IS NULL THEN
     RETURN 0;
   END IF;
+  -- model: purge
   PERFORM share_watermark();
   WITH d AS (DELETE FROM clients WHERE client IN
                (SELECT client FROM clients WHERE client = ANY (old) AND seen_at < clock_timestamp() - p_age FOR UPDATE SKIP LOCKED)
@@ -431,6 +437,7 @@ BEGIN
     RETURN;
   END IF;
   BEGIN
+    -- model: end_backends
     PERFORM pg_terminate_backend(a.pid)
        FROM pg_stat_activity a JOIN unnest(held.pids, held.starts) b(pid, start)
          ON a.pid = b.pid AND a.backend_start = b.start
@@ -443,6 +450,7 @@ BEGIN
   IF held.epoch <> p_epoch OR held.renewals <> p_renewals THEN
     RETURN;
   END IF;
+  -- model: take_office
   LOCK TABLE gate IN ROW EXCLUSIVE MODE;
   LOOP
     DELETE FROM watermark w RETURNING w.version, w.term INTO old.version, old.term;

@@ -141,6 +141,7 @@ static struct vd_pg_params *new_params(struct vd_arena *arena)
 	return params;
 }
 
+/* model: apply_fence */
 static void query_fence(struct vd_apply *apply, struct vd_pg_segment *segment)
 {
 	const struct vd_batch *batch = apply->batch;
@@ -286,6 +287,7 @@ static void on_done(void *arg, const struct vd_pg_outcome *outcome)
 	finish(apply, outcome);
 }
 
+/* model: apply_commit */
 static void query_rest(struct vd_apply *apply, struct vd_pg_segment *segment, size_t before)
 {
 	apply->judge.data_begin = before;

@@ -67,6 +67,7 @@ static const struct vd_pg_statement claim_with_lane = {
 /* Whoever has got more outcomes to be kept than any client may have (it kept the acknowledgements from being written) does
  * not count as registered until it has acknowledged: what is loaded is bounded. */
 #define OUTCOME_BYTES_MOST 128 /* eight outcomes for each verdict that a client may leave unacknowledged */
+/* model: leader_load_clients */
 static const struct vd_pg_statement load_clients = {
 	.name = "load_clients",
 	.sql = "SELECT client, generation, reply, low_water FROM clients c WHERE client = ANY ($1)"
@@ -76,6 +77,7 @@ static const struct vd_pg_statement load_clients = {
 	.columns = { { "client", VD_PG_UUID }, { "generation", VD_PG_INT8 }, { "reply", VD_PG_INT8 },
 		{ "low_water", VD_PG_INT8 } },
 };
+/* model: leader_load_outcomes */
 static const struct vd_pg_statement load_outcomes = {
 	.name = "load_outcomes",
 	.sql = "SELECT client, first, version, entries, details FROM outcomes WHERE client = ANY ($1)",

@@ -339,6 +339,7 @@ bool vd_memory_resolve(struct vd_memory *memory, struct vd_batch *batch, bool li
 
 /* ---- The end of a batch ---- */
 
+/* model: leader_raise_floor */
 static void raise_floor(struct vd_memory *memory, int64_t now_us)
 {
 	uint64_t floor = vd_versions_old(&memory->versions, now_us);

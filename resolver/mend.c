@@ -79,10 +79,12 @@ void vd_drain_mend(struct vd_drain *drain)
 			VD_LOG_UINT("version", turn->batch->version), VD_LOG_UINT("from", turn->batch->from),
 			VD_LOG_UINT("requests", turn->batch->count), VD_LOG_TEXT("error", turn->apply.message),
 			VD_LOG_TEXT("hint", turn->apply.hint));
+	/* model: leader_hold */
 	if (!is_certain(end)) {
 		vd_settle_begin(&drain->office->settle, vd_apply_end_text(end), end == VD_APPLY_WORLD);
 		return;
 	}
+	/* model: leader_mend */
 	struct vd_memory *memory = memory_of(drain);
 	vd_memory_discard(memory, turn->batch, vd_clock_us());
 	if (drain->order[1] != NULL)

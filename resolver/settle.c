@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+/* model: end_backends */
 static const struct vd_pg_statement end_backends = {
 	.name = "end_backends",
 	.sql =
@@ -41,7 +42,7 @@ static void log_settled(const struct vd_settle *settle, const char *consequence)
 		VD_LOG_TEXT("consequence", consequence));
 }
 
-/* What was read, and what follows from it. */
+/* What was read, and what follows from it. (model: leader_settle) */
 static void judge(struct vd_settle *settle, const struct vd_pg *pg)
 {
 	struct vd_office *office = settle->office;

@@ -29,6 +29,7 @@ static struct vd_turn *other_turn(const struct vd_turn *turn)
 
 /* ---- the steps --------------------------------------------------------------------------------------------- */
 
+/* model: leader_claim */
 static enum vd_step_result turn_claim(void *subject)
 {
 	struct vd_turn *turn = subject;
@@ -97,6 +98,7 @@ static enum vd_step_result turn_load(void *subject)
 	return VD_STEP_WAIT;
 }
 
+/* model: leader_base */
 static enum vd_step_result turn_base(void *subject)
 {
 	struct vd_turn *turn = subject;
@@ -119,6 +121,7 @@ static enum vd_step_result turn_base(void *subject)
 	return VD_STEP_WAIT;
 }
 
+/* model: leader_resolve */
 static enum vd_step_result turn_resolve(void *subject)
 {
 	struct vd_turn *turn = subject;
@@ -162,6 +165,7 @@ void vd_turn_count(const struct vd_turn *turn)
 	atomic_fetch_add(&figures->rejected, counts->rejected);
 }
 
+/* model: leader_publish */
 static enum vd_step_result turn_publish(void *subject)
 {
 	struct vd_turn *turn = subject;

@@ -94,6 +94,7 @@ static void on_answer(void *arg, const struct vd_pg_outcome *outcome)
 		waiting->callback(waiting->arg);
 }
 
+/* model: leader_read_waiting */
 void vd_waiting_ask(struct vd_waiting *waiting, struct vd_pg *pg)
 {
 	if (waiting->count == 0 || waiting->is_asking)

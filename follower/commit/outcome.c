@@ -173,6 +173,7 @@ void vd_look_at_all(struct vd_committer *committer)
 	commit->look_now = true;
 }
 
+/* model: follower_look */
 void vd_look_pump(struct vd_committer *committer, struct vd_pg *inbox)
 {
 	struct vd_look *look = &committer->look;
@@ -242,6 +243,7 @@ static void on_cancelled(void *arg, const struct vd_pg_outcome *outcome)
 	vd_committer_pump(committer);
 }
 
+/* model: follower_cancel */
 static bool cancel_go(struct vd_committer *committer, struct vd_pg *inbox, struct vd_commit *commit)
 {
 	struct cancel *cancel = calloc(1, sizeof *cancel);
@@ -290,6 +292,7 @@ static void on_acknowledged(void *arg, const struct vd_pg_outcome *outcome)
 	vd_committer_pump(committer);
 }
 
+/* model: follower_acknowledge */
 void vd_acknowledge_pump(struct vd_committer *committer, struct vd_pg *inbox)
 {
 	uint64_t low_water = vd_commits_low_water(&committer->commits);

@@ -13,6 +13,7 @@
 #include "follower/commit/committer.h"
 
 /* Values: client, generation, acknowledged, sequences, tokens, payloads, and the doorbell's channel. */
+/* model: copy_arrives */
 #define INSERT                                                                                               \
 	"INSERT INTO commit_requests (client, sequence, generation, acknowledged, token, payload) "              \
 	"SELECT $1, s, $2, $3, t, p FROM unnest($4::bigint[], $5::bigint[], $6::bytea[]) AS r(s, t, p)"
@@ -153,6 +154,7 @@ static void sending_go(struct vd_sending *sending, struct vd_pg *pg)
 		vd_pg_disconnect(pg, "fault point commit.sent");
 }
 
+/* model: follower_submit */
 void vd_submit_pump(struct vd_committer *committer, struct vd_pg *desk)
 {
 	struct vd_sending *sending = &committer->sending;
@@ -175,6 +177,7 @@ void vd_submit_pump(struct vd_committer *committer, struct vd_pg *desk)
 		sending_go(sending, desk);
 }
 
+/* model: follower_resend */
 void vd_resend_pump(struct vd_committer *committer, struct vd_pg *inbox)
 {
 	struct vd_sending *sending = &committer->resending;

@@ -139,6 +139,7 @@ static struct reader *reader_free(struct vd_snapshots *pool)
 	return NULL;
 }
 
+/* model: reader_opens */
 static void snapshot_start(struct vd_snapshot *snapshot, struct reader *reader)
 {
 	struct vd_snapshots *pool = snapshot->pool;
@@ -288,6 +289,7 @@ static int long_new(struct vd_snapshots *snapshots, struct vd_snapshot **out)
 	return 0;
 }
 
+/* model: reader_begins */
 int vd_member_join(struct vd_snapshots *snapshots, struct vd_member *member)
 {
 	struct vd_snapshot *snapshot =

@@ -24,7 +24,7 @@ def main():
     inside = [cc, "-xc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-I.",
               f"-I{PUBLIC}", f"-I{build}", *flags]
     jobs = []
-    for path in sources("common", "resolver", "follower", "cli", "bench", "events", suffixes=(".h",)):
+    for path in sources("common", "resolver", "follower", "cli", "bench", "events", "docs", suffixes=(".h",)):
         jobs.append((inside, path))
         if path.startswith(f"{PUBLIC}/"):
             name = path.removeprefix(f"{PUBLIC}/")

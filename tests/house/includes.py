@@ -30,6 +30,7 @@ WALLS = [
     (r"bench/compare/", r"bench/|common/|verdict/"),
     (r"bench/micro/", r"bench/micro/|common/(base|kv)/|resolver/"),
     (r"bench/", r"verdict/|bench/|common/(base|text)/"),
+    (r"docs/model/", r"docs/model/"),
     (r"tests/", r""),
 ]
 

@@ -5,7 +5,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOPS = ("common", "resolver", "follower", "events", "cli", "bench", "tests")
+TOPS = ("common", "resolver", "follower", "events", "cli", "bench", "tests", "docs")
 
 
 def sources(*tops, suffixes=(".c", ".h")):

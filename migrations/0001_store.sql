@@ -240,6 +240,7 @@ END $$;
 
 -- Gives up on one request: afterwards it is certainly not committed (code 1025), or its verdict is returned.
 -- The order of the statements is the rule: queue row, watermark, then what is known.
+-- model: cancel_dequeue, cancel_share, cancel_bury
 -- Once in a transaction, and before anything that writes: else it would take a queue row behind the watermark, and an apply
 -- would dead-lock with it. Never in a prepared transaction, whose locks no session's end sets free.
 --   VD005 not so   VD006 the number is too far above the low-water: what a client gives up is bounded
@@ -259,16 +260,13 @@ BEGIN
   END IF;
   PERFORM insist_on_durability();
   PERFORM insist_on_an_end();
-  -- model: cancel_dequeue
   DELETE FROM commit_requests WHERE client = p_client AND sequence = p_sequence AND generation = p_generation;
-  -- model: cancel_share
   PERFORM share_watermark();
   SELECT * INTO found_answer FROM answers(p_client, p_generation, ARRAY[p_sequence]);
   IF found_answer.state IN (0, 1) THEN
     IF p_sequence - (SELECT c.low_water FROM clients c WHERE c.client = p_client) > 100000 THEN
       RAISE EXCEPTION 'request % is too far above the last acknowledged one to be given up', p_sequence USING ERRCODE = 'VD006';
     END IF;
-    -- model: cancel_bury
     INSERT INTO tombstones VALUES (p_client, p_sequence);
     found_answer.state := 2;
     found_answer.code := 1025;
@@ -281,6 +279,7 @@ END $$;
 -- The fence, first after the queue rows in every apply: moves the watermark from (my term, the version that this
 -- batch was resolved on) to the new version, or raises. Then refuses a batch that would decide a number which is
 -- cancelled, told, or of a client that is not registered; the leader then refreshes what it knows and resolves again.
+-- model: apply_fence, apply_check
 --   VD001 fenced   VD002 refused, refresh   VD004 the synchronous standbys were switched on or off
 -- p_firsts: the lowest number that is decided anew, for each client; p_owners: for each number decided anew, its
 -- client's place in p_clients (from 1).
@@ -288,7 +287,6 @@ CREATE FUNCTION fence(p_term uuid, p_from bigint, p_to bigint, p_synchronous boo
                       p_generations bigint[], p_firsts bigint[], p_owners integer[], p_sequences bigint[])
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 BEGIN
-  -- model: apply_fence
   LOCK TABLE gate IN ROW EXCLUSIVE MODE;
   DELETE FROM watermark WHERE version = p_from AND term = p_term;
   IF NOT FOUND THEN
@@ -310,7 +308,6 @@ BEGIN
       RAISE EXCEPTION 'refused: a request of this batch was cancelled' USING ERRCODE = 'VD002';
     END IF;
   END IF;
-  -- model: apply_check
   IF (SELECT count(*) FROM unnest(p_clients, p_generations, p_firsts) e(client, generation, first)
         JOIN clients c ON c.client = e.client AND c.generation = e.generation AND c.low_water < e.first)
      <> cardinality(p_clients) THEN
@@ -369,6 +366,7 @@ END $$;
 
 -- Registrations that nobody has used for p_age, 1000 of them at most (call again), under the lock that an apply's fence
 -- respects; it is not held while they are looked for. One whose row is locked is in use.
+-- model: purge
 CREATE FUNCTION purge(p_age interval) RETURNS bigint LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
   old  uuid[];
@@ -379,7 +377,6 @@ BEGIN
   IF old IS NULL THEN
     RETURN 0;
   END IF;
-  -- model: purge
   PERFORM share_watermark();
   WITH d AS (DELETE FROM clients WHERE client IN
                (SELECT client FROM clients WHERE client = ANY (old) AND seen_at < clock_timestamp() - p_age FOR UPDATE SKIP LOCKED)
@@ -423,6 +420,7 @@ END $$;
 -- candidate looked (p_epoch, p_renewals are what it saw). Ends the old leader's backends before it waits for
 -- anything: a frozen one could hold a row lock for ever. The delete of the watermark row waits for a batch in
 -- flight, and fences every later one of the old term.
+-- model: take_office, end_backends
 CREATE FUNCTION take_office(p_epoch bigint, p_renewals bigint, p_term uuid, p_node text, p_pids integer[],
                             p_starts timestamptz[], p_ttl interval)
 RETURNS TABLE (epoch bigint, version bigint, previous_term uuid, jump_version bigint, jumped boolean,
@@ -437,7 +435,6 @@ BEGIN
     RETURN;
   END IF;
   BEGIN
-    -- model: end_backends
     PERFORM pg_terminate_backend(a.pid)
        FROM pg_stat_activity a JOIN unnest(held.pids, held.starts) b(pid, start)
          ON a.pid = b.pid AND a.backend_start = b.start
@@ -450,7 +447,6 @@ BEGIN
   IF held.epoch <> p_epoch OR held.renewals <> p_renewals THEN
     RETURN;
   END IF;
-  -- model: take_office
   LOCK TABLE gate IN ROW EXCLUSIVE MODE;
   LOOP
     DELETE FROM watermark w RETURNING w.version, w.term INTO old.version, old.term;

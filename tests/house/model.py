@@ -5,15 +5,16 @@ import re
 
 from tree import ROOT, finish, read, sources
 
-MARK = re.compile(r"\bmodel: ([a-z_]+)")
+MARK = re.compile(r"\bmodel: ([a-z_]+(?:, [a-z_]+)*)")
 README = "docs/model/README.md"
 
 
 def marks():
     for path in [*sources("resolver", "follower"), *(p.relative_to(ROOT).as_posix() for p in sorted((ROOT / "migrations").glob("*.sql")))]:
         for number, line in enumerate(read(path).splitlines(), 1):
-            for name in MARK.findall(line):
-                yield path, number, name
+            for names in MARK.findall(line):
+                for name in names.split(", "):
+                    yield path, number, name
 
 
 def main():

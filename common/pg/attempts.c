@@ -115,14 +115,39 @@ static void explain(struct vd_error *error, const char *dsn, const char *message
 	vd_buffer_fini(&text);
 }
 
+/* A password in a URI with an @ or a / that was not encoded: libpq takes the rest of it for a host or a port, which it would tell
+ * when it cannot find it. So a second @ before the parameters must be encoded, wherever it stands. */
+static bool is_misread(const char *dsn, const PQconninfoOption *options)
+{
+	const char *authority = strstr(dsn, "://");
+	if (authority == NULL || strchrnul(dsn, '=') < authority)
+		return false;
+	const char *at = strchr(authority, '@');
+	if (at != NULL && at[1 + strcspn(at + 1, "@?")] == '@')
+		return true;
+	for (const PQconninfoOption *o = options; o->keyword != NULL; o++)
+		if (strcmp(o->keyword, "port") == 0 && o->val != NULL &&
+			o->val[strspn(o->val, "0123456789, ")] != '\0')
+			return true;
+	return false;
+}
+
 static PQconninfoOption *parse(const char *dsn, struct vd_error *error)
 {
 	char *message = NULL;
-	PQconninfoOption *options = PQconninfoParse(dsn == NULL ? "" : dsn, &message);
+	dsn = dsn == NULL ? "" : dsn;
+	PQconninfoOption *options = PQconninfoParse(dsn, &message);
 	if (options == NULL)
-		explain(error, dsn == NULL ? "" : dsn, message == NULL ? "out of memory" : message);
+		explain(error, dsn, message == NULL ? "out of memory" : message);
 	PQfreemem(message);
-	return options;
+	if (options == NULL || !is_misread(dsn, options))
+		return options;
+	PQconninfoFree(options);
+	vd_error_set(error, VD_CODE_CONNECTION_STRING_INVALID,
+		"the connection string cannot be read: it has more than one @, or its port is no number");
+	vd_error_hint(
+		error, "in a URI, an @ in a password is written %%40, a / is %%2F, a : is %%3A and a %% is %%25");
+	return NULL;
 }
 
 int vd_pg_dsn_check(const char *dsn, struct vd_error *error)

@@ -70,9 +70,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vd_option given[OPTIONS_MAX];
 	size_t count = 0;
-	char *text = strndup((const char *)data, size);
+	char *text = malloc(size + 1);
 	if (text == NULL)
 		return 0;
+	memcpy(text, data, size);
+	text[size] = '\0';
 	struct vd_database_settings defaults;
 	struct vd_error error = { 0 };
 	struct vd_options options;

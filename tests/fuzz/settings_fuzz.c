@@ -132,9 +132,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *argv[WORDS_MAX + 4] = { program, flag };
 	int argc = 3;
 	struct vd_buffer file = { 0 };
-	char *text = strndup((const char *)data, size);
+	char *text = malloc(size + 1);
 	if (text == NULL)
 		return 0;
+	memcpy(text, data, size);
+	text[size] = '\0';
 	clear_environment();
 	argv[2] = (char *)file_path();
 	char *rest = text;

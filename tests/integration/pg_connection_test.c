@@ -227,7 +227,8 @@ static void a_string_that_cannot_be_read_says_why(void **state)
 	assert_null(strstr(error.message, "secret"));
 	static const char *const slips[] = { "password='secret", "postgresq://u:secret@h/d?sslmode=require",
 		"host=h password=very \"secret\" indeed", "host=h password=a sec\"ret",
-		"host=h password=ve\"ry se\"cret", "postgresql:///d?passwordsecret",
+		"host=h password=ve\"ry se\"cret", "postgresql://u:p@secret@h/d", "postgresql://u:p/secret@h/d",
+		"postgresql://u:p@q/secret@h", "postgresql:///d?passwordsecret",
 		"postgresql:///d?password=%zzsecret" };
 	for (size_t i = 0; i < VD_COUNT(slips); i++) {
 		assert_int_equal(vd_pg_dsn_check(slips[i], &error), 2104);

@@ -64,6 +64,10 @@ static void on_listening(void *arg, struct vd_pg *pg)
 	keeper_act(keeper);
 }
 
+/* Anybody can send that a lease was released, as often as he likes: between two looks for it there is a rest, and news that come
+ * in it wait for the next look that is due. */
+#define NEWS_REST_MS 20
+
 /* Somebody released the lease. (The answer to our own release comes here too, and changes nothing.) */
 static void on_lease_notify(void *arg, const char *channel, const char *payload, int32_t backend_pid)
 {
@@ -71,8 +75,10 @@ static void on_lease_notify(void *arg, const char *channel, const char *payload,
 	(void)channel;
 	(void)payload;
 	(void)backend_pid;
-	if (vd_keeper_is_holding(keeper))
+	int64_t now_ms = vd_clock_ms();
+	if (vd_keeper_is_holding(keeper) || now_ms - keeper->news_ms < NEWS_REST_MS)
 		return;
+	keeper->news_ms = now_ms;
 	keeper->is_hurried = true;
 	keeper_act(keeper);
 }

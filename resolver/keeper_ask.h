@@ -24,6 +24,7 @@ struct vd_keeper {
 	bool is_asking;
 	bool is_hurried; /* look or renew now, not when it is due */
 	bool is_closing;
+	int64_t news_ms;  /* when a notification hurried it last */
 	int64_t due_ms;   /* the next look or renewal */
 	uint8_t term[16]; /* the one held, or tried for last */
 	bool has_term;

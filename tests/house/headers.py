@@ -5,9 +5,9 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from tree import ROOT, finish, sources
+from tree import PUBLIC, ROOT, finish, public_name, sources
 
-PUBLIC = "follower/include"
+SEEN = [f"-I{top}" for top in PUBLIC]
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wundef"]
 LIBRARIES = ["libpq", "libevent", "libprotobuf-c", "jansson"]
 
@@ -22,14 +22,14 @@ def main():
     cc, cxx, build = sys.argv[1:4]
     flags = subprocess.run(["pkg-config", "--cflags", *LIBRARIES], text=True, stdout=subprocess.PIPE, check=True).stdout.split()
     inside = [cc, "-xc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-I.",
-              f"-I{PUBLIC}", f"-I{build}", *flags]
+              *SEEN, f"-I{build}", *flags]
     jobs = []
     for path in sources("common", "resolver", "follower", "cli", "bench", "events", "docs", suffixes=(".h",)):
         jobs.append((inside, path))
-        if path.startswith(f"{PUBLIC}/"):
-            name = path.removeprefix(f"{PUBLIC}/")
-            jobs.append(([cc, "-xc", "-std=c17", *WARNINGS, f"-I{PUBLIC}"], name))
-            jobs.append(([cxx, "-xc++", "-std=c++17", *WARNINGS, f"-I{PUBLIC}"], name))
+        name = public_name(path)
+        if name is not None:
+            jobs.append(([cc, "-xc", "-std=c17", *WARNINGS, *SEEN], name))
+            jobs.append(([cxx, "-xc++", "-std=c++17", *WARNINGS, *SEEN], name))
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda job: compiles(*job), jobs))
     finish([result for result in results if result], len(jobs))

@@ -7,7 +7,7 @@ library that only one room knows.
 """
 import re
 
-from tree import ROOT, finish, read, sources, without_comments
+from tree import PUBLIC, ROOT, finish, read, sources, without_comments
 
 PURE = "batch|clients|conflict|fold|memory|outcome|precondition|presence|reply|resolve|sequence|version|lease|window"
 
@@ -25,6 +25,7 @@ WALLS = [
     (r"follower/examples/", r"verdict/"),
     (r"follower/include/", r"verdict/"),
     (r"follower/", r"common/(base|text|kv|loop|pg)/|follower/|verdict/"),
+    (r"events/include/", r"verdict/"),
     (r"events/", r"verdict/|events/|common/base/"),
     (r"cli/", r"verdict/|cli/|bench/|events/|common/(base|text)/"),
     (r"bench/compare/", r"bench/|common/|verdict/"),
@@ -54,7 +55,7 @@ def includes(path):
 
 
 def is_ours(name):
-    return (ROOT / name).is_file() or (ROOT / "follower/include" / name).is_file()
+    return any((ROOT / top / name).is_file() for top in ("", *PUBLIC))
 
 
 def judge(path, quote, name):

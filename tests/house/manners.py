@@ -2,7 +2,7 @@
 """Small manners that a compiler does not check, and a report of what grew large (which fails nothing)."""
 import re
 
-from tree import ROOT, finish, read, sources, without_comments
+from tree import ROOT, finish, public_name, read, sources, without_comments
 
 LICENCE = "SPDX-License-Identifier: Apache-2.0"
 LINES_MAX = 300
@@ -10,9 +10,9 @@ LINES_MAX = 300
 
 def guard_of(path):
     """VD_COMMON_BASE_ARENA_H for common/base/arena.h; VERDICT_ADMIN_H for the public one."""
-    public = path.removeprefix("follower/include/")
-    name = re.sub(r"[^A-Za-z0-9]", "_", public).upper()
-    return name if public != path else f"VD_{name}"
+    public = public_name(path)
+    name = re.sub(r"[^A-Za-z0-9]", "_", public or path).upper()
+    return name if public else f"VD_{name}"
 
 
 def judge(path, text):

@@ -5,6 +5,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+PUBLIC = ("follower/include", "events/include")
 TOPS = ("common", "resolver", "follower", "events", "cli", "bench", "tests", "docs")
 
 
@@ -18,6 +19,11 @@ def sources(*tops, suffixes=(".c", ".h")):
 
 def read(path):
     return (ROOT / path).read_text(encoding="utf-8")
+
+
+def public_name(path):
+    """"verdict/verdict.h" for follower/include/verdict/verdict.h; None for what is not public."""
+    return next((path.removeprefix(f"{top}/") for top in PUBLIC if path.startswith(f"{top}/")), None)
 
 
 def without_comments(text):

@@ -8,7 +8,7 @@
  * 3. Giving up is a wish: the commit is told VD_CODE_TRANSACTION_CANCELLED if it is certain that it is not and never will be
  *    committed, else its true verdict. Time-outs are the transaction's: it gives up and tells its user 1031 where the
  *    commit is told 1025.
- * 4. Without a connection commits wait. At most settings.max_in_flight are with the database, the others wait here.
+ * 4. Without a connection commits wait. At most settings.max_in_flight, and 64 MB, are with the database, the others wait here.
  *
  * The functions may be called with the guard entered, on any thread.
  */

@@ -38,8 +38,9 @@ enum {
 	VD_COMMIT_ACKNOWLEDGE_MOST = 1000,
 	VD_COMMIT_STATEMENT_REQUESTS = 1024,
 	VD_COMMIT_STATEMENT_BYTES = 4 << 20,
-	VD_COMMIT_STATEMENT_MS = 15000, /* the server's limit on the desk */
-	VD_COMMIT_ANSWER_MS = 18000,    /* ours, for a server that does not even say that (silence.c) */
+	VD_COMMIT_OPEN_BYTES = 64 << 20, /* of what is with the database and not decided */
+	VD_COMMIT_STATEMENT_MS = 15000,  /* the server's limit on the desk */
+	VD_COMMIT_ANSWER_MS = 18000,     /* ours, for a server that does not even say that (silence.c) */
 	VD_COMMIT_QUIET_MS = 1000,
 	VD_COMMIT_CLOSE_MS = 5000,
 	VD_COMMIT_PROOF_MS = 5000,

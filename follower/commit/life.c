@@ -104,6 +104,7 @@ void vd_commits_number(struct vd_commits *commits, struct vd_commit *commit, uin
 	TAILQ_INSERT_TAIL(&commits->open, commit, link);
 	LIST_INSERT_HEAD(bucket_of(commits, commit->sequence), commit, bucket);
 	commits->open_count++;
+	commits->open_bytes += commit->payload.size;
 	move(commits, commit, VD_COMMIT_SENDING);
 }
 
@@ -157,6 +158,7 @@ void vd_commits_decide(struct vd_commits *commits, struct vd_commit *commit, con
 		TAILQ_REMOVE(&commits->open, commit, link);
 		LIST_REMOVE(commit, bucket);
 		commits->open_count--;
+		commits->open_bytes -= commit->payload.size;
 	}
 	commit->verdict = *verdict;
 	if (verdict->message != NULL && *verdict->message != '\0')

@@ -71,6 +71,7 @@ struct vd_commits {
 	struct vd_commit_list decided; /* to be told */
 	size_t count[VD_COMMIT_STATES];
 	size_t open_count;
+	size_t open_bytes; /* of their payloads */
 	uint64_t last_sequence;
 	struct vd_commit_bucket *buckets;
 	size_t mask;

@@ -154,6 +154,15 @@ static void sending_go(struct vd_sending *sending, struct vd_pg *pg)
 		vd_pg_disconnect(pg, "fault point commit.sent");
 }
 
+/* What stands in the queue is bounded in number and in bytes; one always may. */
+static bool queue_has_room(const struct vd_committer *committer, const struct vd_commit *commit)
+{
+	const struct vd_commits *commits = &committer->commits;
+	return commits->open_count == 0 ||
+		   (commits->open_count < (size_t)committer->database->settings.max_in_flight &&
+			   commits->open_bytes + commit->payload.size <= VD_COMMIT_OPEN_BYTES);
+}
+
 /* model: follower_submit */
 void vd_submit_pump(struct vd_committer *committer, struct vd_pg *desk)
 {
@@ -165,7 +174,7 @@ void vd_submit_pump(struct vd_committer *committer, struct vd_pg *desk)
 	size_t bytes = 0;
 	struct vd_commit *commit;
 	while ((commit = TAILQ_FIRST(&commits->waiting)) != NULL && has_room(sending, bytes, commit) &&
-		   commits->open_count < (size_t)committer->database->settings.max_in_flight) {
+		   queue_has_room(committer, commit)) {
 		uint64_t token;
 		if (!sending_reserve(sending) || !vd_random_bytes(&token, sizeof token))
 			break;

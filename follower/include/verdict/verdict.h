@@ -121,7 +121,7 @@ struct vd_option {
  *   max_connections     connections that read and submit, from 2 (3); the inbox is one more
  *   max_long_snapshots  transactions with the option long_snapshot that read at a time (2), each on a connection more
  *   connect_timeout     how long vd_database_ready waits for a first connection, ms (10000)
- *   max_in_flight       commits submitted and not yet decided (20000); above it they wait in the library
+ *   max_in_flight       commits submitted and not yet decided (20000, and 64 MB); above it they wait in the library
  *   max_watches         watches that wait at a time (10000); the first one makes a connection more
  *   transaction_timeout, transaction_retry_limit, transaction_max_retry_delay, transaction_size_limit
  *                       defaults of the transactions' options

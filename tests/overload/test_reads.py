@@ -18,7 +18,7 @@ from waiting import wait_until
 FULL = bool(os.environ.get("VERDICT_FULL"))
 ROWS = 200_000 if FULL else 10_000
 PARALLEL = 100 if FULL else 10
-OPEN = 1000 if FULL else 100
+OPEN = 1000 if FULL else 30
 WATCHES = 10_000 if FULL else 2_000
 ITERATOR_KB = 1024  # two chunks, and what a read holds on its way
 

@@ -31,7 +31,7 @@ def world(database, program, tmp_path):
 def test_large_transactions_at_once(world, postgres, how, count, most, resolver_mb):
     leader = world.lead("a", {"lease-ttl": "3s"})
     worker = world.worker()
-    for _ in range(2):
+    for _ in range(2 if FULL else 1):
         with Peaks(worker=lambda: [worker.process.pid], resolver=lambda: [leader.process.pid],
                    backends=lambda: backends_of(postgres)) as peaks:
             began = time.monotonic()
@@ -74,7 +74,7 @@ def test_what_a_worker_has_in_the_queue_is_bounded_in_bytes(world):
     """Nobody leads: so many large requests stand in the queue, and the rest waits in the process that made them."""
     world.lead("a").stop()
     worker = world.worker()
-    worker.large("values", 10, 9_900_000)
+    worker.large("values", 8, 9_900_000)
     wait_until(lambda: world.database.execute("SELECT count(*) FROM commit_requests") == [(6,)], "they do not arrive")
     numbers = worker.adds(1)
     time.sleep(1)  # in which more would come

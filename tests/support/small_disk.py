@@ -38,6 +38,8 @@ class SmallDisk:
 
     def unmount(self):
         subprocess.run(["umount", "-l", str(self.folder)], stdin=subprocess.DEVNULL, check=False)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
 
 
 @contextlib.contextmanager

@@ -159,18 +159,16 @@ def test_acknowledged_means_flushed(servers, migrate, program, tmp_path):
         world.close()
 
 
-@pytest.mark.parametrize("call", ["register", "cancel"])
-def test_what_a_follower_calls_is_flushed(servers, migrate, call):
+def test_what_a_follower_calls_is_flushed(servers, migrate):
     """A registration that was told, and a request that was given up, are so after a crash, whatever the session has set."""
     server = servers(synchronous_commit="off", autovacuum="off")
     database = server.migrated(migrate)
-    with database.connect() as on:
-        on.execute("SET search_path = verdict, pg_temp")
-        generation = register(on) if call == "cancel" else None
-        with nobody_else_flushes(server):
-            if call == "register":
-                generation = register(on)
-            else:
-                assert state_of(on, "cancel", generation, 1) == (2, rw.CANCELLED)
+
+    def alone(call, *arguments):
+        with nobody_else_flushes(server), database.connect() as on:
+            on.execute("SET search_path = verdict, pg_temp")
+            return call(on, *arguments)
+    generation = alone(register)
     assert database.execute("SELECT generation FROM clients") == [(generation,)]
-    assert database.execute("SELECT sequence FROM tombstones") == ([(1,)] if call == "cancel" else [])
+    assert alone(state_of, "cancel", generation, 1) == (2, rw.CANCELLED)
+    assert database.execute("SELECT sequence FROM tombstones") == [(1,)]

@@ -190,6 +190,7 @@ POISON = {
     "other format": (rw.field(1, 2), 2000),
     "unknown op": (rw.encode([(77, b"p", b"1")]), 2018),
     "bad stamp offset": (rw.encode([(STAMPED_KEY, b"p" + struct.pack("<I", 900), b"1")]), 2000),
+    "stamp over the end": (rw.encode([(STAMPED_KEY, b"p" * 20 + struct.pack("<I", 11), b"1")]), 2000),
     "short stamp": (rw.encode([(STAMPED_VALUE, b"p", b"x")]), 2000),
     "inverted range": (rw.encode([(CLEAR_RANGE, b"z", b"a")]), 2005),
     "inverted read": (rw.encode([(SET, b"p", b"1")], reads=[(b"z", b"a")]), 2005),
@@ -434,13 +435,14 @@ def test_statements_do_not_grow_with_the_batch(servers, migrate, program, tmp_pa
         world.close()
 
 
-def test_a_claim_is_bounded_in_bytes(world):
-    """Not only what is decided together: two of these fit into a batch, so no batch has more."""
-    leader = world.lead("a", {"batch-bytes": "64kB"})
+@pytest.mark.parametrize("bound, size", [(("batch-bytes", "64kB"), 30000), (("batch-requests", 2), 1)])
+def test_a_claim_is_bounded(world, bound, size):
+    """In bytes, and in number: two of these fit into a batch, so no batch has more."""
+    leader = world.lead("a", dict([bound]))
     client = world.client()
     client.commit([(SET, b"a", b"1")])
     leader.send(19)
-    sequences = client.submit_payloads([client.request([(SET, b"k%d" % i, b"v" * 30000)]) for i in range(12)])
+    sequences = client.submit_payloads([client.request([(SET, b"k%d" % i, b"v" * size)]) for i in range(12)])
     leader.send(18)
     versions = [verdict.version for verdict in client.wait(*sequences)]
     assert versions == sorted(versions) and max(versions.count(v) for v in versions) <= 2, versions

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
@@ -90,9 +89,19 @@ class Run:
         worker = self.rng.choice(self.workers)
         worker.send_signal(signal.SIGSTOP)
         try:
-            yield
+            yield worker
         finally:
             worker.send_signal(signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def all_stand_still(self):
+        for worker in self.workers:
+            worker.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for worker in self.workers:
+                worker.send_signal(signal.SIGCONT)
 
     def end(self):
         """The workers end, then the dump is taken."""
@@ -141,12 +150,17 @@ def plain(run):
 
 @schedule(nodes={**LONG, "window-age": "200ms"})
 def short_window(run):
-    """Workers stand still for longer than the window remembers, with reads open."""
-    for _ in range(8):
-        with run.one_stands_still():
-            run.work(0.6)
-        run.note("a worker goes on")
-        run.work(0.2)
+    """A worker stands still, with reads open, and then all do, for longer than the window remembers: it forgets what has
+    stood still, not what is being written."""
+    for _ in range(6):
+        run.work(0.3)
+        with run.one_stands_still() as first:
+            run.work(0.3)
+            with run.all_stand_still():
+                run.work(0.6)
+                first.send_signal(signal.SIGCONT)
+                run.note("a worker goes on")
+                run.work(0.3)
 
 
 @schedule()

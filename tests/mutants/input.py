@@ -26,7 +26,7 @@ MUTANTS = [
         ["kv_codec_test.c::what_is_refused", "resolver_drain_test.py::test_poison[unknown field]"], history=NOBODY),
     Mutant(17, "a-bad-stamp-offset", "a versionstamp may lie outside of its key", [
         Edit("common/kv/mutation.c", "\tif (at > rest - size) {\n\t\treturn false;\n\t}\n", "\tat = at > rest - size ? rest - size : at;\n")],
-        ["kv_mutation_test.c::a_stamp_goes_where_the_offset_says", "resolver_drain_test.py::test_poison[bad stamp offset]"], history=NOBODY),
+        ["kv_mutation_test.c::a_stamp_goes_where_the_offset_says", "resolver_drain_test.py::test_poison[stamp over the end]"], history=NOBODY),
     Mutant(17, "content-is-the-worlds-fault", "what PostgreSQL does not take is tried for ever", [
         Edit(APPLY, "\t\treturn VD_APPLY_CONTENT;\n", "\t\treturn VD_APPLY_WORLD;\n")],
         ["resolver_apply_test.c::every_answer_has_its_consequence"], history=NOBODY),
@@ -45,10 +45,10 @@ MUTANTS = [
     Mutant(18, "a-claim-of-any-size", "more bytes are claimed than a batch takes", [
         Edit("resolver/claim.c", '\t\t   " WHERE running <= $4 OR running = octet_length(payload) ORDER BY arrival",\n\t.params = { REQUEST_PARAMS },',
              '\t\t   " WHERE running <= $4 OR true ORDER BY arrival",\n\t.params = { REQUEST_PARAMS },')],
-        ["resolver_drain_test.py::test_a_claim_is_bounded_in_bytes"], history=BOUND),
+        ["resolver_drain_test.py::test_a_claim_is_bounded[bound0-30000]"], history=BOUND),
     Mutant(18, "a-claim-of-any-number", "more requests are claimed than a batch takes", [
         Edit("resolver/turn.c", "\t\t.requests = drain->limit,\n", "\t\t.requests = 60000,\n")],
-        ["resolver_drain_test.py::test_batches_at_and_over_the_limits"], history=BOUND),
+        ["resolver_drain_test.py::test_a_claim_is_bounded[bound1-1]"], history=BOUND),
     Mutant(18, "a-window-of-any-size", "the window's memory is not bounded", [
         Edit("common/kv/window.c", "i < window->age_count && bytes > window->limit_bytes; i++)", "i < 0; i++)")],
         ["kv_window_test.c::memory_is_bounded_by_the_proposed_floor", "resolver_memory_test.c::test_the_window_is_bounded_by_raising_the_floor"], history=BOUND),

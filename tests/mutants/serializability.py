@@ -80,7 +80,8 @@ MUTANTS = [
         history="-: what is above the floor is of this term, unless a promotion did not jump: one of two guards"),
     Mutant(3, "the-preceding-term-at-any-version", "a request of the term before counts at any version", [
         Edit(RESOLVE, " && version == horizon->takeover_version)", ")"),
-        Edit(RESOLVE, "\tif (version < horizon->floor)\n\t\treturn VD_CODE_TRANSACTION_TOO_OLD;\n", "")],
+        Edit(RESOLVE, "\tif (version < horizon->floor)\n\t\treturn VD_CODE_TRANSACTION_TOO_OLD;\n", ""),
+        Edit(WINDOW, "return found > window->floor ? found : window->floor;", "return found;")],
         ["resolver_resolve_test.c::test_the_preceding_term_counts_at_the_takeovers_version_only"], history="kills"),
     Mutant(3, "the-future-is-believed", "a version above the newest is judged as any other", [
         Edit(RESOLVE, "\tif (version > horizon->newest)\n\t\treturn VD_CODE_FUTURE_VERSION;\n", "")],
@@ -145,7 +146,8 @@ MUTANTS = [
              "\t\t\titem->verdict = (struct vd_known){ .sequence = item->sequence, .version = batch->version, .code = (uint16_t)age };\n"
              "\t\t\tcontinue;\n\t\t}\n"
              "\t\tif (!gate_identity(resolver, batch, item) && !decide(resolver, batch, item))")],
-        ["resolver_resolve_test.c::test_a_copy_is_answered_though_it_is_too_old_by_now"], history="copies"),
+        ["resolver_resolve_test.c::test_a_copy_is_answered_though_it_is_too_old_by_now"],
+        history="-: who is told by the reply to a copy was told before, or looks first and finds the outcome"),
     Mutant(5, "preconditions-come-first", "a request that has lost is told that a demand of it failed", [
         Edit(RESOLVE, "\titem->verdict.code = item->refused_code;\n",
              "\titem->verdict.code = item->refused_code;\n"

@@ -21,12 +21,15 @@ def tests_named(page):
 
 def not_there(page):
     """What is wrong with the tests that a page names."""
-    files = {path.name: path for path in (ROOT / "tests").rglob("*") if path.suffix in (".py", ".c")}
+    files = {}  # name → the text of all files of that name
+    for path in (ROOT / "tests").rglob("*"):
+        if path.suffix in (".py", ".c"):
+            files[path.name] = files.get(path.name, "") + path.read_text(encoding="utf-8")
     for file, test in sorted(tests_named(page)):
-        path = files.get(file.split("/")[-1])
-        if path is None:
+        text = files.get(file.split("/")[-1])
+        if text is None:
             yield f"{page}: there is no {file}"
-        elif test and not re.search(rf"^(?:def|static void) {test}\(", path.read_text(encoding="utf-8"), re.M):
+        elif test and not re.search(rf"^(?:def|static void) {test}\(", text, re.M):
             yield f"{page}: {file} has no {test}"
 
 

@@ -162,7 +162,8 @@ static void begin_all(struct crew *crew, int count, int (*part)(struct vd_bench_
 			live(crew->workload, crew->settings, crew->shared, i, part);
 		if (pid < 0) {
 			perror("verdict bench: fork");
-			crew->failed = crew->shared->stop = true;
+			crew->failed = true;
+			crew->shared->stop = true;
 			return;
 		}
 		crew->pids[crew->count++] = pid;
@@ -176,8 +177,10 @@ static void reap(struct crew *crew)
 	int status;
 	while (crew->left > 0 && waitpid(-1, &status, WNOHANG) > 0) {
 		crew->left--;
-		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-			crew->failed = crew->shared->stop = true;
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+			crew->failed = true;
+			crew->shared->stop = true;
+		}
 	}
 }
 

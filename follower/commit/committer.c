@@ -80,7 +80,8 @@ void vd_committer_forgotten(struct vd_committer *committer, const char *why)
 	vd_log_warning("this client is not registered any more, a new one is; open commits are unknown",
 		VD_LOG_UINT("commits", committer->commits.open_count));
 	all_unknown(committer, why);
-	committer->acknowledged = committer->commits.last_sequence;
+	/* Numbers go on. The new client is to know where they begin, for what it may give up lies near its low-water. */
+	committer->acknowledged = 0;
 	if (!vd_identity_draw(&committer->identity))
 		committer->desk_rests = committer->clock_ms + VD_COMMIT_QUIET_MS;
 }

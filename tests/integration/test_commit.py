@@ -437,6 +437,16 @@ def test_a_forgotten_client_takes_a_new_identity(driver, leader, database):
     assert worker.verdict(4)[0] == 0
 
 
+def test_a_new_identity_begins_where_the_old_one_ended(driver, leader, database):
+    """Its numbers go on, and cancel() refuses what is far above the low-water: so it is told, though nothing is decided."""
+    worker = driver().ready()
+    worker.order("submits 1 3 5")
+    leader.wait_queue(3)
+    database.execute("DELETE FROM clients")
+    worker.verdicts([1, 2, 3])
+    wait_until(lambda: database.execute("SELECT low_water FROM clients") == [(3,)], "the new client has told its low-water")
+
+
 def test_a_generation_that_is_not_ours(driver, leader, database):
     worker = driver().ready()
     worker.order("submit 1 00")

@@ -44,6 +44,12 @@ def resolve_seeds():
     yield "demands", (row(rw.encode([(rw.SET, b"a", b"1")], extra=rw.demands((rw.ABSENT, b"a"), (rw.EMPTY, b"b", b"c"))))
                       + row(rw.encode([(rw.SET, b"b", b"1")], extra=rw.demands((rw.VALUE, b"a", b"1"), (rw.PRESENT, b"a"))), 1, END)
                       + row(rw.encode([(rw.CLEAR_RANGE, b"a", b"z")], extra=rw.demands((rw.EMPTY, b"b", b"c"))), 2, END))
+    two = row(rw.encode([(rw.SET, b"b", b"1"), (rw.SET, b"c", b"1")]), 0, END)
+    for name, op, value in ("clear", rw.CLEAR, b""), ("compare", 20, b"1"):
+        yield f"demands_{name}", (two + row(rw.encode([(op, b"b", value)]), 1)
+                                  + row(rw.encode([(rw.SET, b"x", b"1")], extra=rw.demands((rw.EMPTY, b"b", b"d"))), 2)
+                                  + row(rw.encode([(op, b"c", value)]), 1)
+                                  + row(rw.encode([(rw.SET, b"y", b"1")], extra=rw.demands((rw.EMPTY, b"b", b"d"))), 2, END))
     atomics = [(op, b"n", b"\5\xff") for op in (2, 6, 7, 8, 9, 12, 13, 16, 17, 20)]
     yield "atomics", row(rw.encode(atomics[:6])) + row(rw.encode(atomics[6:]), 1, END)
     payload = rw.encode([(rw.ADD, b"n", b"\1")])

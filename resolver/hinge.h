@@ -69,8 +69,6 @@ struct vd_hinge {
 	_Atomic uint64_t lost;
 	_Atomic uint64_t released;
 	_Atomic uint64_t backends_entered;
-	_Atomic int64_t
-		held_until_ms; /* by this node's monotonic clock, counted from before the renewal was sent */
 	struct vd_takeover takeover;
 
 	/* rung by the other side */

@@ -67,7 +67,6 @@ static void put_backends(struct vd_keeper *keeper, struct vd_pg *pg, struct vd_p
 
 static void hold(struct vd_keeper *keeper)
 {
-	atomic_store(&keeper->hinge->held_until_ms, keeper->asked_ms + keeper->settings->lease_ttl_ms);
 	atomic_store(&keeper->hinge->backends_entered, keeper->asked_backends);
 	/* What was set meanwhile is entered at once. */
 	bool is_behind = atomic_load(&keeper->hinge->backends_wanted) != keeper->asked_backends;
@@ -140,7 +139,6 @@ void vd_keeper_renew(struct vd_keeper *keeper, struct vd_pg *pg)
 	vd_pg_params_int8(&params, (int64_t)atomic_load(&figures->conflicts));
 	vd_pg_params_int8(&params, (int64_t)atomic_load(&figures->too_old));
 	vd_pg_params_int8(&params, (int64_t)atomic_load(&figures->rejected));
-	keeper->asked_ms = now_ms;
 	keeper->is_asking = true;
 	keeper->is_hurried = false;
 	keeper->renewed = false;
@@ -269,7 +267,6 @@ static void take_office(struct vd_keeper *keeper, struct vd_pg *pg, enum vd_leas
 	vd_pg_params_text(&params, keeper->settings->node);
 	put_backends(keeper, pg, &params);
 	vd_pg_params_interval_ms(&params, keeper->settings->lease_ttl_ms);
-	keeper->asked_ms = vd_clock_ms();
 	keeper->is_asking = true;
 	keeper->answered = false;
 	atomic_store(&keeper->hinge->is_campaigning, true);

@@ -33,7 +33,6 @@ struct vd_keeper {
 	struct vd_lease_seen seen;
 	uint8_t seen_term[16];
 	char seen_node[64];
-	int64_t asked_ms;
 	uint64_t asked_backends;
 	bool answered;
 	bool renewed;

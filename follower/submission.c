@@ -123,7 +123,7 @@ static int request_of(struct vd_submission *submission, struct vd_request *reque
 			size, limit);
 	if (!vd_conflicts_list(&transaction->reads, &transaction->arena, &request->reads) ||
 		!vd_conflicts_list(&transaction->writes, &transaction->arena, &request->writes))
-		return vd_fault_set(fault, VD_CODE_TRANSACTION_TOO_LARGE, "%s", "");
+		return vd_transaction_no_room(transaction, fault);
 	request->read_count = vd_conflicts_count(&transaction->reads);
 	request->write_count = vd_conflicts_count(&transaction->writes);
 	request->mutations = transaction->mutations.items;

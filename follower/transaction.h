@@ -113,7 +113,9 @@ void vd_transaction_write(struct vd_transaction *transaction, struct vd_mutation
 struct vd_bytes vd_transaction_last_key(const struct vd_transaction *transaction);
 /* What counts against its size limit by now. */
 size_t vd_transaction_size(const struct vd_transaction *transaction);
-/* A write or a precondition found no memory: 2101 from now on. */
+/* Its arena gave nothing: 2101 at the arena's limit, 1501 if the system has no memory. Returns which. */
+int vd_transaction_no_room(const struct vd_transaction *transaction, struct vd_fault *fault);
+/* The same, of a write or a precondition: from now on. */
 int vd_transaction_defer_memory(struct vd_transaction *transaction);
 /* The overlay through which a read looks now; NULL: stored rows show through. */
 struct vd_overlay *vd_transaction_view(const struct vd_transaction *transaction, bool snapshot);

@@ -20,8 +20,15 @@ static void defer(struct vd_transaction *transaction, const struct vd_refusal *r
 
 int vd_transaction_defer_memory(struct vd_transaction *transaction)
 {
-	return vd_fault_set(&transaction->deferred, VD_CODE_TRANSACTION_TOO_LARGE,
-		"the transaction needs more memory than its size limit allows");
+	return vd_transaction_no_room(transaction, &transaction->deferred);
+}
+
+int vd_transaction_no_room(const struct vd_transaction *transaction, struct vd_fault *fault)
+{
+	return vd_arena_is_full(&transaction->arena)
+			   ? vd_fault_set(fault, VD_CODE_TRANSACTION_TOO_LARGE,
+					 "the transaction needs more memory than its size limit allows")
+			   : vd_fault_set(fault, VD_CODE_NO_MEMORY, "no memory for what was written");
 }
 
 /* What a write of these keys comes to: false if to nothing, because no such key can be stored. */

@@ -175,6 +175,7 @@ bool vd_batch_add(struct vd_batch *batch, const struct vd_claim *claim)
 		.arrival = claim->arrival,
 		.next = NONE };
 	if (!item_decode(batch, item, claim->payload)) {
+		vd_batch_must_be_full(batch);
 		if (batch->count > 0)
 			return false;
 		item->refused_code = VD_CODE_TRANSACTION_TOO_LARGE;
@@ -184,6 +185,12 @@ bool vd_batch_add(struct vd_batch *batch, const struct vd_claim *claim)
 	batch->payload_bytes += claim->payload.size;
 	batch->count++;
 	return true;
+}
+
+void vd_batch_must_be_full(const struct vd_batch *batch)
+{
+	VD_ASSERT(vd_arena_is_full(&batch->requests) || vd_arena_is_full(&batch->bases) ||
+			  vd_arena_is_full(&batch->work));
 }
 
 bool vd_batch_has(const struct vd_batch *batch, int64_t arrival)

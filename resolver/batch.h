@@ -229,6 +229,10 @@ void vd_batch_bind(struct vd_batch *batch, struct vd_clients *clients, uint64_t 
 /* Forgets what a resolve has made; the base values stay. */
 void vd_batch_start_over(struct vd_batch *batch);
 
+/* To be called where an arena of the batch gave nothing: at its limit the batch is to be cut; that the system has no memory says
+ * nothing about the requests, and is death. */
+void vd_batch_must_be_full(const struct vd_batch *batch);
+
 /* Back to what was claimed: no base values either. */
 void vd_batch_rewind(struct vd_batch *batch);
 

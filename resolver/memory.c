@@ -234,6 +234,7 @@ void vd_memory_base(struct vd_memory *memory, struct vd_batch *batch)
 	}
 	struct vd_batch *below = batch->below;
 	while (!fold_wants(memory, batch)) {
+		vd_batch_must_be_full(batch);
 		if (batch->count > 1)
 			vd_batch_truncate(batch, batch->count / 2);
 		else
@@ -254,6 +255,7 @@ void vd_memory_supply(
 	struct vd_base *base = VD_ARENA_NEW(&batch->bases, struct vd_base);
 	if (base == NULL || !vd_bytes_dup(&batch->bases, key, &base->key) ||
 		!vd_bytes_dup(&batch->bases, value, &base->value)) {
+		vd_batch_must_be_full(batch);
 		batch->is_overfed = true;
 		return;
 	}
@@ -268,6 +270,7 @@ void vd_memory_supply_key(struct vd_memory *memory, struct vd_batch *batch, stru
 		return;
 	struct vd_stored_key *stored = VD_ARENA_NEW(&batch->bases, struct vd_stored_key);
 	if (stored == NULL || !vd_bytes_dup(&batch->bases, key, &stored->key)) {
+		vd_batch_must_be_full(batch);
 		batch->is_overfed = true;
 		return;
 	}
@@ -329,6 +332,7 @@ bool vd_memory_resolve(struct vd_memory *memory, struct vd_batch *batch, bool li
 	memory->resolver.horizon.newest = batch->from;
 	memory->resolver.horizon.floor = vd_window_floor(memory->resolver.window);
 	while (!batch_try(memory, batch, list_verdicts, now_us)) {
+		vd_batch_must_be_full(batch);
 		batch_unstage(memory, batch, now_us);
 		batch_cut(batch);
 	}

@@ -87,6 +87,7 @@ void vd_arena_reset(struct vd_arena *arena)
 		arena->spares = block;
 	}
 	arena->used_bytes = 0;
+	arena->is_full = false;
 }
 
 /* A spare that has room, taken off the list. */
@@ -113,8 +114,10 @@ static struct vd_arena_block *block_new(struct vd_arena *arena, size_t need)
 		arena->spares = NULL;
 	}
 	size_t left = arena->limit_bytes - arena->held_bytes;
-	if (need > left)
+	if (need > left) {
+		arena->is_full = true;
 		return NULL;
+	}
 	size_t size = arena->blocks == NULL ? BLOCK_BYTES_MIN : arena->blocks->size * 2;
 	if (size > BLOCK_BYTES_MAX)
 		size = BLOCK_BYTES_MAX;
@@ -182,7 +185,10 @@ void *vd_arena_zalloc(struct vd_arena *arena, size_t size)
 void *vd_arena_array(struct vd_arena *arena, size_t count, size_t size)
 {
 	size_t bytes;
-	return __builtin_mul_overflow(count, size, &bytes) ? NULL : vd_arena_zalloc(arena, bytes);
+	if (!__builtin_mul_overflow(count, size, &bytes))
+		return vd_arena_zalloc(arena, bytes);
+	arena->is_full = true;
+	return NULL;
 }
 
 uint8_t *vd_arena_alloc_bytes(struct vd_arena *arena, size_t size)

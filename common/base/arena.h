@@ -12,6 +12,7 @@
 
 #include "common/base/check.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct vd_arena {
 	size_t limit_bytes;
 	size_t held_bytes; /* all blocks, spares as well */
 	size_t used_bytes;
+	bool is_full; /* something did not fit since the last reset */
 };
 
 /* Takes no memory yet. The limit is of the blocks' bytes; SIZE_MAX is none. */
@@ -60,6 +62,12 @@ static inline size_t vd_arena_used_bytes(const struct vd_arena *arena)
 static inline size_t vd_arena_held_bytes(const struct vd_arena *arena)
 {
 	return arena->held_bytes;
+}
+
+/* Since the last reset, something did not fit under the limit. After a NULL it says which: if not, the system had no memory. */
+static inline bool vd_arena_is_full(const struct vd_arena *arena)
+{
+	return arena->is_full;
 }
 
 #endif

@@ -41,18 +41,22 @@ static void the_limit_is_hard_and_refusal_changes_nothing(void **state)
 	struct vd_arena arena;
 	vd_arena_init(&arena, 10000);
 	size_t got = 0;
+	assert_false(vd_arena_is_full(&arena));
 	while (vd_arena_alloc_bytes(&arena, 100) != NULL)
 		got += 100;
 	assert_true(got > 8000 && got <= 10000);
+	assert_true(vd_arena_is_full(&arena));
 	assert_true(vd_arena_held_bytes(&arena) <= 10000);
 	assert_int_equal(vd_arena_used_bytes(&arena), got);
 	assert_null(vd_arena_alloc(&arena, SIZE_MAX));
 	assert_null(vd_arena_alloc(&arena, SIZE_MAX - 64));
 	assert_int_equal(vd_arena_used_bytes(&arena), got);
 	vd_arena_reset(&arena);
+	assert_false(vd_arena_is_full(&arena));
 	assert_int_equal(vd_arena_used_bytes(&arena), 0);
 	assert_non_null(vd_arena_alloc_bytes(&arena, 100));
 	assert_null(vd_arena_array(&arena, SIZE_MAX / 8 + 2, 8)); /* the product wraps to 8 */
+	assert_true(vd_arena_is_full(&arena));
 	vd_arena_reset(&arena);
 	/* the spares of smaller pieces give way to one large piece that fits the limit */
 	assert_non_null(vd_arena_alloc_bytes(&arena, 9000));

@@ -92,11 +92,6 @@ static int read_option(
 	return vd_error_set(error, VD_CODE_INVALID_OPTION, "there is no option \"%s\"", name);
 }
 
-static int check_dsn(const char *dsn, struct vd_error *error)
-{
-	return vd_pg_dsn_check(dsn, error) == 0 ? 0 : VD_CODE_CONNECTION_STRING_INVALID;
-}
-
 int vd_database_settings_init(struct vd_database_settings *settings, const char *dsn,
 	const struct vd_option *options, size_t count, struct vd_error *error)
 {
@@ -111,7 +106,7 @@ int vd_database_settings_init(struct vd_database_settings *settings, const char 
 	for (size_t i = 0; i < count && code == 0; i++)
 		code = read_option(settings, &options[i], error);
 	if (code == 0)
-		code = check_dsn(dsn, error);
+		code = vd_pg_dsn_check(dsn, error);
 	if (code == 0 && !vd_pg_schema_is_legal(settings->schema))
 		code = vd_error_set(error, VD_CODE_INVALID_OPTION_VALUE,
 			"option schema: \"%s\" is no name of a schema: %s", settings->schema, vd_pg_schema_rule);

@@ -314,7 +314,7 @@ static void on_half(void *arg, const struct vd_pg_outcome *outcome)
 
 bool vd_apply_is_split(void)
 {
-	return atomic_load_explicit(&vd_fault_armed, memory_order_relaxed) > 0;
+	return vd_fault_is_watched("apply.middle");
 }
 
 void vd_apply_send(struct vd_apply *apply, struct vd_pg *pg, const struct vd_batch *batch,

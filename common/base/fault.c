@@ -232,6 +232,20 @@ bool vd_fault_hit(const char *name)
 	return false;
 }
 
+bool vd_fault_is_watched(const char *name)
+{
+	if (atomic_load_explicit(&vd_fault_armed, memory_order_relaxed) == 0)
+		return false;
+	pthread_mutex_lock(&lock);
+	if (atomic_load(&vd_fault_armed) < 0)
+		arm_from_environment();
+	bool is_watched = log_fd >= 0;
+	for (size_t i = 0; i < rule_count; i++)
+		is_watched = is_watched || strcmp(rules[i].name, name) == 0;
+	pthread_mutex_unlock(&lock);
+	return is_watched;
+}
+
 unsigned vd_fault_hits(const char *name)
 {
 	pthread_mutex_lock(&lock);

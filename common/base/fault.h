@@ -35,6 +35,10 @@ bool vd_fault_hit(const char *name);
 VD_MUST_USE int vd_fault_arm(const char *spec, const char *log_path, struct vd_error *error);
 void vd_fault_disarm(void);
 
+/* True if a fault names this place, or a log is kept, which wants to see every place passed: for what goes another way so that a
+ * place exists. */
+bool vd_fault_is_watched(const char *name);
+
 /* How often a place was passed since it was armed. */
 unsigned vd_fault_hits(const char *name);
 

@@ -6,6 +6,7 @@
 #include "common/base/codes.h"
 #include "common/base/redact.h"
 #include "common/base/vector.h"
+#include "common/pg/calls.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -136,9 +137,11 @@ static PQconninfoOption *parse(const char *dsn, struct vd_error *error)
 {
 	char *message = NULL;
 	dsn = dsn == NULL ? "" : dsn;
-	PQconninfoOption *options = PQconninfoParse(dsn, &message);
-	if (options == NULL)
-		explain(error, dsn, message == NULL ? "out of memory" : message);
+	PQconninfoOption *options = pg_call_conninfo_parse(dsn, &message);
+	if (options == NULL && message == NULL)
+		vd_error_set(error, VD_CODE_NO_MEMORY, "out of memory");
+	else if (options == NULL)
+		explain(error, dsn, message);
 	PQfreemem(message);
 	if (options == NULL || !is_misread(dsn, options))
 		return options;
@@ -154,7 +157,7 @@ int vd_pg_dsn_check(const char *dsn, struct vd_error *error)
 {
 	PQconninfoOption *options = parse(dsn, error);
 	if (options == NULL)
-		return VD_CODE_CONNECTION_STRING_INVALID;
+		return error->code;
 	PQconninfoFree(options);
 	return 0;
 }
@@ -281,5 +284,5 @@ PGconn *pg_attempts_next(struct pg_attempts *attempts, const struct vd_pg_settin
 		add(&keywords, "target_session_attrs", round == 0 ? "standby" : "any");
 	add(&keywords, "application_name", settings->application_name);
 	add(&keywords, "client_encoding", "UTF8");
-	return PQconnectStartParams(keywords.names, keywords.values, 0);
+	return pg_call_connect_start(keywords.names, keywords.values);
 }

@@ -155,7 +155,7 @@ static void connected(struct vd_pg *pg)
 		return;
 	}
 	PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
-	if (PQsetnonblocking(conn, 1) != 0 || PQenterPipelineMode(conn) != 1) {
+	if (pg_call_set_nonblocking(conn) != 0 || pg_call_enter_pipeline_mode(conn) != 1) {
 		vd_pg_disconnect(pg, "pipeline mode cannot be entered: %s", PQerrorMessage(conn));
 		return;
 	}
@@ -228,7 +228,7 @@ static void poll_connect(struct vd_pg *pg)
 	unsigned interest = VD_SOCKET_READ;
 	if (!vd_socket_set(&pg->socket, -1, VD_SOCKET_NONE))
 		VD_UNREACHABLE("forgetting takes no memory");
-	switch (PQconnectPoll(pg->conn)) {
+	switch (pg_call_connect_poll(pg->conn)) {
 	case PGRES_POLLING_OK:
 		connected(pg);
 		return;

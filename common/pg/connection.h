@@ -13,7 +13,8 @@
  * a host that swallows packets does not hide the next one. (libpq looks names up in DNS while the loop waits;
  * give hostaddr where that matters.)
  * 6. No message carries a password, nor any part of an unreadable connection string that might be one.
- * 7. Places where a test can make libpq fail (common/base/fault.h): pg.connect, pg.send (each statement), pg.read.
+ * 7. Places where a test can make libpq fail (common/base/fault.h): pg.connect, pg.send (each statement), pg.read; and pg.call, each
+ * call of libpq that can fail (calls.h).
  *
  * Ownership: the connection owns itself; the owner keeps the pointer until on_closed, or until vd_pg_close
  * returns. Thread: its loop's.
@@ -147,7 +148,8 @@ const struct vd_pg_counts *vd_pg_counts(const struct vd_pg *pg);
 VD_MUST_USE bool vd_pg_settings_copy(struct vd_pg_settings *to, const struct vd_pg_settings *from);
 void vd_pg_settings_fini(struct vd_pg_settings *settings);
 
-/* A connection string that cannot be read: its number (2104) and one clear line in *error, else 0. Reads no server. */
+/* A connection string that cannot be read (2104), or no memory to read it (1501): the number, and one clear line in *error; else
+ * 0. Reads no server. */
 int vd_pg_dsn_check(const char *dsn, struct vd_error *error);
 
 #endif

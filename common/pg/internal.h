@@ -13,6 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/vector.h"
 #include "common/loop/loop.h"
+#include "common/pg/calls.h"
 #include "common/pg/connection.h"
 #include "common/pg/pipeline.h"
 

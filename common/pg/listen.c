@@ -31,6 +31,7 @@ struct vd_pg_listener {
 	char **channels;
 	size_t channel_count;
 	int64_t proof_timeout_ms;
+	bool proof_is_sent_again;
 	struct vd_timer timer;
 	struct attachment *attachment;
 	bool listening;
@@ -49,11 +50,20 @@ bool vd_pg_channel_is_legal(const char *channel)
 		   !(channel[0] >= '0' && channel[0] <= '9');
 }
 
+static void send_the_proof(struct vd_pg_listener *listener, struct attachment *attachment);
+
+/* One notification may be lost on its way without a fault of the server's: libpq drops what it has no memory for. */
 static void on_timeout(void *arg)
 {
 	struct vd_pg_listener *listener = arg;
 	if (listener->attachment == NULL || listener->listening)
 		return;
+	if (!listener->proof_is_sent_again) {
+		listener->proof_is_sent_again = true;
+		send_the_proof(listener, listener->attachment);
+		vd_timer_arm_ms(&listener->timer, listener->proof_timeout_ms - listener->proof_timeout_ms / 2);
+		return;
+	}
 	vd_pg_disconnect(listener->attachment->pg,
 		"a NOTIFY to ourselves did not come back within %lld ms: a connection pooler that hands on "
 		"transactions breaks LISTEN; connect to PostgreSQL directly",
@@ -132,7 +142,7 @@ static void on_listened(void *arg, const struct vd_pg_outcome *outcome)
 	else if (listener != NULL && outcome->status == VD_PG_OK && listener->proof_timeout_ms == 0)
 		now_listening(listener);
 	else if (listener != NULL && outcome->status == VD_PG_OK)
-		vd_timer_arm_ms(&listener->timer, listener->proof_timeout_ms);
+		vd_timer_arm_ms(&listener->timer, listener->proof_timeout_ms / 2);
 	attachment_release(attachment);
 }
 
@@ -162,16 +172,20 @@ static void send_listen(struct vd_pg_listener *listener, struct attachment *atta
 	vd_pg_segment_end(segment, on_listened, attachment);
 }
 
-/* In a segment of its own: if it fails, LISTEN stands. */
-static void send_the_proof(struct vd_pg_listener *listener, struct attachment *attachment)
+static void make_the_proof(struct attachment *attachment)
 {
 	uint64_t random[2] = { 0, 0 };
-	struct vd_arena arena;
-	struct vd_pg_params params;
 	if (!vd_random_bytes(random, sizeof random))
 		random[0] = (uintptr_t)attachment; /* guessable, and still of nobody else in this process */
 	snprintf(attachment->proof, sizeof attachment->proof, PROOF_PREFIX "%016" PRIx64 "%016" PRIx64, random[0],
 		random[1]);
+}
+
+/* In a segment of its own: if it fails, LISTEN stands. */
+static void send_the_proof(struct vd_pg_listener *listener, struct attachment *attachment)
+{
+	struct vd_arena arena;
+	struct vd_pg_params params;
 	vd_arena_init(&arena, SIZE_MAX);
 	vd_pg_params_init(&params, &arena);
 	vd_pg_params_text(&params, listener->channels[0]);
@@ -192,6 +206,9 @@ void vd_pg_listener_attach(struct vd_pg_listener *listener, struct vd_pg *pg)
 	attachment->listener = listener;
 	attachment->pg = pg;
 	listener->attachment = attachment;
+	listener->proof_is_sent_again = false;
+	if (listener->proof_timeout_ms > 0)
+		make_the_proof(attachment);
 	send_listen(listener, attachment);
 	if (listener->proof_timeout_ms > 0)
 		send_the_proof(listener, attachment);

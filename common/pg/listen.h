@@ -43,7 +43,7 @@ struct vd_pg_listener_settings {
 	/* All legal (vd_pg_channel_is_legal), at least one. */
 	const char *const *channels;
 	size_t channel_count;
-	/* Wait so long for the proof; 0: no proof. */
+	/* Wait so long for the proof, which is sent once more half-way; 0: no proof. */
 	int64_t proof_timeout_ms;
 };
 

@@ -9,8 +9,7 @@ char *vd_pg_password_verifier(struct vd_pg *pg, const char *account, const char 
 {
 	if (VD_BUG(pg->state != VD_PG_UP))
 		return NULL;
-	/* The algorithm is named, so libpq asks the server nothing: the pipeline is not disturbed. */
-	char *made = PQencryptPasswordConn(pg->conn, password, account, "scram-sha-256");
+	char *made = pg_call_encrypt_password(pg->conn, password, account);
 	char *copy = made == NULL ? NULL : strdup(made);
 	PQfreemem(made);
 	return copy;

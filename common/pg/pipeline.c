@@ -220,7 +220,7 @@ static bool take_results(struct vd_pg *pg)
 {
 	bool progress = false;
 	while (pg->state != VD_PG_CLOSED && PQisBusy(pg->conn) == 0) {
-		PGresult *result = PQgetResult(pg->conn);
+		PGresult *result = pg_call_get_result(pg->conn);
 		struct vd_pg_segment *segment = TAILQ_FIRST(&pg->sent);
 		if (result == NULL) {
 			if (segment == NULL || !segment->answered)
@@ -247,7 +247,7 @@ static bool take_notifications(struct vd_pg *pg)
 {
 	bool progress = false;
 	PGnotify *notify;
-	while (pg->state != VD_PG_CLOSED && (notify = PQnotifies(pg->conn)) != NULL) {
+	while (pg->state != VD_PG_CLOSED && (notify = pg_call_notifies(pg->conn)) != NULL) {
 		progress = true;
 		pg->counts.notifications++;
 		if (pg->events.on_notify != NULL)
@@ -259,7 +259,7 @@ static bool take_notifications(struct vd_pg *pg)
 
 void pg_flush(struct vd_pg *pg)
 {
-	int left = PQflush(pg->conn);
+	int left = pg_call_flush(pg->conn);
 	pg_watch(pg, left == 1);
 	if (left < 0)
 		pg_turn(pg); /* reading will say why */
@@ -268,7 +268,7 @@ void pg_flush(struct vd_pg *pg)
 void pg_pipeline_pump(struct vd_pg *pg)
 {
 	pg->pumping = true;
-	bool alive = PQconsumeInput(pg->conn) != 0 && !VD_FAULT("pg.read");
+	bool alive = pg_call_consume_input(pg->conn) != 0 && !VD_FAULT("pg.read");
 	pg->heard_ms = vd_clock_ms();
 	while (pg->state != VD_PG_CLOSED && (take_results(pg) || take_notifications(pg)))
 		;

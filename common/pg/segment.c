@@ -16,9 +16,6 @@ const struct vd_pg_statement vd_pg_rollback = { .name = "rollback", .sql = "ROLL
 
 /* A connection has some in reserve from its beginning: without one nobody could be told that there is no memory. */
 enum { SPARE_MAX = 32, RESERVE = 16 };
-/* every parameter and every result is binary */
-static const int formats[VD_PG_PARAMS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-	1, 1, 1 };
 
 static void segment_clear(struct vd_pg_segment *segment)
 {
@@ -198,23 +195,22 @@ static bool send_prepare(struct vd_pg *pg, size_t index)
 	plan->state = PLAN_SENT;
 	pg->counts.prepared++;
 	TAILQ_INSERT_TAIL(&pg->sent, segment, link);
-	return PQsendPrepare(pg->conn, plan->name, plan->statement->sql, (int)count, types) != 0 &&
-		   PQpipelineSync(pg->conn) != 0;
+	return pg_call_send_prepare(pg->conn, plan->name, plan->statement->sql, (int)count, types) != 0 &&
+		   pg_call_pipeline_sync(pg->conn) != 0;
 }
 
 static bool send_part(struct vd_pg *pg, const struct pg_part *part)
 {
 	const struct vd_pg_params *params = part->params;
 	int count = params == NULL ? 0 : (int)params->count;
+	const char *const *values = params == NULL ? NULL : params->values;
+	const int *lengths = params == NULL ? NULL : params->lengths;
 	pg->counts.statements++;
 	if (VD_FAULT("pg.send"))
 		return false;
 	if (part->text != NULL)
-		return PQsendQueryParams(pg->conn, part->text, count, NULL, params == NULL ? NULL : params->values,
-				   params == NULL ? NULL : params->lengths, formats, 1) != 0;
-	return PQsendQueryPrepared(pg->conn, pg->plans.items[part->plan].name, count,
-			   params == NULL ? NULL : params->values, params == NULL ? NULL : params->lengths, formats,
-			   1) != 0;
+		return pg_call_send_params(pg->conn, part->text, count, values, lengths) != 0;
+	return pg_call_send_prepared(pg->conn, pg->plans.items[part->plan].name, count, values, lengths) != 0;
 }
 
 static bool send_all(struct vd_pg *pg, struct vd_pg_segment *segment)
@@ -229,7 +225,7 @@ static bool send_all(struct vd_pg *pg, struct vd_pg_segment *segment)
 	for (size_t i = 0; i < segment->parts.count; i++)
 		if (!send_part(pg, &segment->parts.items[i]))
 			return false;
-	return PQpipelineSync(pg->conn) != 0;
+	return pg_call_pipeline_sync(pg->conn) != 0;
 }
 
 static void segment_send(struct vd_pg *pg, struct vd_pg_segment *segment)

@@ -50,9 +50,8 @@ static int check_arguments(const char *dsn, const char *schema, struct vd_admin_
 	if (!vd_pg_schema_is_legal(schema))
 		return admin_error(error, VD_ERROR_CONNECTION_STRING_INVALID, vd_pg_schema_rule,
 			"\"%.64s\" cannot be the name of a schema", schema);
-	if (vd_pg_dsn_check(dsn, &why) == 0)
-		return 0;
-	return admin_error(error, VD_ERROR_CONNECTION_STRING_INVALID, why.hint, "%s", why.message);
+	int code = vd_pg_dsn_check(dsn, &why);
+	return code == 0 ? 0 : admin_error(error, code, why.hint, "%s", why.message);
 }
 
 int vd_admin_open(const char *dsn, const char *schema, int64_t timeout_ms, struct vd_admin **out,

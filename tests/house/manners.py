@@ -6,6 +6,9 @@ from tree import ROOT, finish, public_name, read, sources, without_comments
 
 LICENCE = "SPDX-License-Identifier: Apache-2.0"
 LINES_MAX = 300
+# of libpq's functions those that can fail have one place where a test makes them: common/pg/calls.c
+FALLIBLE = re.compile(r"\bPQ(conninfoParse|connectStart\w*|connectPoll|connectdb\w*|setnonblocking|enterPipelineMode|encryptPassword\w*"
+                      r"|send\w+|pipelineSync|flush|consumeInput|getResult|notifies|exec\w*|prepare|cancel|getCancel|reset\w*)\(")
 
 
 def guard_of(path):
@@ -26,6 +29,8 @@ def judge(path, text):
     for number, line in enumerate(without_comments(text).splitlines(), 1):
         if re.match(r"\s*typedef (struct|enum|union)\b", line):
             yield number, "typedef of a struct or enum"
+        if path.startswith("common/pg/") and path != "common/pg/calls.c" and FALLIBLE.search(line):
+            yield number, "a call of libpq that can fail: through common/pg/calls.h"
         if path.startswith("tests/") and re.search(r"(^|[^\w.])skip\(\)", line):
             yield number, "a skip of cmocka counts as passed in ctest: leave the test out, or end with 77"
     for number, line in enumerate(lines, 1):

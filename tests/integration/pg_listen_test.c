@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/fault.h"
 #include "common/pg/link.h"
 #include "common/pg/listen.h"
 #include "tests/support/pg_fixture.h"
@@ -229,6 +230,20 @@ static void without_the_proof_a_pooler_is_named(void **state)
 	ear_close(ear);
 }
 
+static void a_proof_that_is_lost_is_sent_again(void **state)
+{
+	struct fixture *f = *state;
+	struct vd_pg_settings settings = fixture_settings();
+	struct vd_error error;
+	assert_int_equal(vd_fault_arm("pg.notify:1:fail", NULL, &error), 0);
+	struct ear *ear = ear_open(f, 3000, &settings);
+	FIXTURE_RUN_UNTIL(f, ear->listenings == 1);
+	assert_int_equal(vd_fault_hits("pg.notify"), 2);
+	assert_int_equal(ear->downs, 0);
+	vd_fault_disarm();
+	ear_close(ear);
+}
+
 static void a_link_waits_longer_from_time_to_time(void **state)
 {
 	struct fixture *f = *state;
@@ -256,6 +271,7 @@ int main(void)
 		CASE(listening_is_proven_and_notifications_come),
 		CASE(it_listens_again_after_a_loss),
 		CASE(without_the_proof_a_pooler_is_named),
+		CASE(a_proof_that_is_lost_is_sent_again),
 		CASE(a_link_waits_longer_from_time_to_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,21 @@ static void the_environment_pauses_and_kills_and_the_log_tells(void **state)
 	unlink(log);
 }
 
+static void a_place_is_watched_by_a_fault_or_by_a_log(void **state)
+{
+	(void)state;
+	assert_false(vd_fault_is_watched("test.place"));
+	arm("test.place:3:fail,test.more:1+:fail");
+	assert_true(vd_fault_is_watched("test.place"));
+	assert_true(vd_fault_is_watched("test.more"));
+	assert_false(vd_fault_is_watched("test.other"));
+	struct vd_error error;
+	assert_int_equal(vd_fault_arm("test.place:3:fail", "/dev/null", &error), 0);
+	assert_true(vd_fault_is_watched("test.other"));
+	vd_fault_disarm();
+	assert_false(vd_fault_is_watched("test.place"));
+}
+
 int main(void)
 {
 	unsetenv("VERDICT_FAULT");
@@ -116,6 +131,7 @@ int main(void)
 		cmocka_unit_test(hits_are_counted_a_place),
 		cmocka_unit_test(malformed_specs_are_refused),
 		cmocka_unit_test(sleeping),
+		cmocka_unit_test(a_place_is_watched_by_a_fault_or_by_a_log),
 		cmocka_unit_test(the_environment_pauses_and_kills_and_the_log_tells),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

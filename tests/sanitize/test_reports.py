@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import sys
 
-import pytest
+from waiting import PATIENCE_S
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 SAID = {"overflow": "heap-buffer-overflow", "leak": "detected memory leaks", "undefined": "__ubsan_handle_add_overflow",
@@ -18,10 +18,10 @@ CASE = """
 import subprocess
 import pytest
 
-@pytest.fixture(scope={scope!r})
-def process():
+@pytest.fixture(scope={scope!r}, params={defects!r})
+def process(request):
     yield
-    subprocess.run([{program!r}, {during!r}], check=True)
+    subprocess.run([{program!r}, request.param], check=True)
 
 def test_that_ignores_it(process):
     pass
@@ -32,21 +32,25 @@ def verdict_on(tmp_path, **case):
     (tmp_path / "test_case.py").write_text(CASE.format(**case))
     return subprocess.run([sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", str(tmp_path)],
                           env={**os.environ, "PYTHONPATH": str(TESTS)}, cwd=tmp_path, capture_output=True, text=True,
-                          timeout=120, check=False)
+                          timeout=PATIENCE_S, check=False)
 
 
-def test_there_are_defects_to_plant():
+def test_each_defect_fails_its_test(tmp_path, program):
     assert DEFECTS, BUILT_WITH
-
-
-# function: at the end of a test; module: from what a file's tests share, after the last of them
-@pytest.mark.parametrize("defect, scope", [*((defect, "function") for defect in DEFECTS), *((defect, "module") for defect in DEFECTS[:1])])
-def test_a_defect_fails_the_test(tmp_path, program, defect, scope):
-    done = verdict_on(tmp_path, program=program("tests/sanitize/planted"), during=defect, scope=scope)
+    done = verdict_on(tmp_path, program=program("tests/sanitize/planted"), defects=[*DEFECTS, "nothing"], scope="function")
     assert done.returncode == 1, done.stdout
-    assert "a sanitizer reports" in done.stdout and SAID[defect] in done.stdout, done.stdout
+    for defect in DEFECTS:
+        assert SAID[defect] in done.stdout, done.stdout
+    # each test passes, and its teardown does not
+    assert f"{len(DEFECTS) + 1} passed, {len(DEFECTS)} errors" in done.stdout.replace("1 error ", "1 errors "), done.stdout
 
 
-def test_no_defect_fails_no_test(tmp_path, program):
-    done = verdict_on(tmp_path, program=program("tests/sanitize/planted"), during="nothing", scope="function")
+def test_a_defect_behind_the_last_test_fails_the_run(tmp_path, program):
+    done = verdict_on(tmp_path, program=program("tests/sanitize/planted"), defects=DEFECTS[:1], scope="module")
+    assert done.returncode == 1, done.stdout
+    assert "a sanitizer reports, after the last test" in done.stdout and SAID[DEFECTS[0]] in done.stdout, done.stdout
+
+
+def test_no_defect_fails_nothing(tmp_path, program):
+    done = verdict_on(tmp_path, program=program("tests/sanitize/planted"), defects=["nothing"], scope="module")
     assert done.returncode == 0, done.stdout

@@ -48,7 +48,8 @@ int main(int argc, char **argv)
 		return 2;
 	PGconn *connection = plain_connect(dsn, "plain");
 	struct plain_array keys = { 0 };
-	struct vd_bench_report report = { .workload = "any", .seconds = settings.seconds, .checked = true };
+	struct vd_bench_report report = plain_report("any", &settings);
+	report.checked = true;
 	set_up(connection, &settings);
 	plain_prepare(connection, "read", "SELECT key, value FROM kv WHERE key = ANY ($1::bytea[])");
 	plain_exec(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ");

@@ -326,9 +326,11 @@ int main(int argc, char **argv)
 	}
 	kill(leader, SIGKILL);
 	waitpid(leader, &status, 0);
-	struct vd_bench_report report = { .workload = "bare", .seconds = s.seconds, .checked = !failed };
+	struct vd_bench_report report = plain_report("bare", &s);
+	report.checked = !failed;
 	for (int i = 0; i < s.processes; i++) {
 		report.done += results[i].done;
+		report.commits = report.checks = report.done;
 		vd_histogram_merge(&report.latency, &results[i].latency);
 	}
 	PGconn *connection = plain_connect(dsn, "bare");

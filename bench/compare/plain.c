@@ -141,6 +141,13 @@ void plain_drain_to_sync(PGconn *connection)
 
 /* ---- Options -------------------------------------------------------------------------------------------------- */
 
+static const char *variant = "";
+
+const char *plain_variant(void)
+{
+	return variant;
+}
+
 const char *plain_parse(int argc, char **argv, struct vd_bench_settings *s)
 {
 	*s = (struct vd_bench_settings){ .processes = 1,
@@ -152,7 +159,7 @@ const char *plain_parse(int argc, char **argv, struct vd_bench_settings *s)
 		.seed = 1 };
 	static const struct option options[] = { { "processes", 1, NULL, 'p' }, { "in-flight", 1, NULL, 'n' },
 		{ "seconds", 1, NULL, 's' }, { "warmup", 1, NULL, 'w' }, { "keys", 1, NULL, 'k' },
-		{ "value-bytes", 1, NULL, 'v' }, { NULL, 0, NULL, 0 } };
+		{ "value-bytes", 1, NULL, 'v' }, { "variant", 1, NULL, 'V' }, { NULL, 0, NULL, 0 } };
 	int option;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
@@ -174,6 +181,9 @@ const char *plain_parse(int argc, char **argv, struct vd_bench_settings *s)
 		case 'v':
 			s->value_bytes = atoi(optarg);
 			break;
+		case 'V':
+			variant = optarg;
+			break;
 		default:
 			optind = argc;
 			break;
@@ -184,7 +194,18 @@ const char *plain_parse(int argc, char **argv, struct vd_bench_settings *s)
 		return argv[optind];
 	fprintf(stderr,
 		"usage: %s DSN [--processes P] [--in-flight N] [--seconds S] [--warmup S] [--keys K] [--value-bytes "
-		"B]\n",
+		"B] [--variant V]\n",
 		program_invocation_short_name);
 	return NULL;
+}
+
+struct vd_bench_report plain_report(const char *name, const struct vd_bench_settings *settings)
+{
+	const struct vd_bench_usage unknown = { -1, -1 };
+	return (struct vd_bench_report){ .workload = name,
+		.seconds = settings->seconds,
+		.wal_bytes = -1,
+		.postgresql = unknown,
+		.resolver = unknown,
+		.workers = unknown };
 }

@@ -16,6 +16,10 @@ enum { PLAIN_BYTEA = 17, PLAIN_INT8 = 20, PLAIN_TEXT = 25 };
 
 /* The settings that `verdict bench` has too; the connection string, or NULL after a line of usage. */
 const char *plain_parse(int argc, char **argv, struct vd_bench_settings *settings);
+/* What --variant says; empty: nothing. */
+const char *plain_variant(void);
+/* One in which nothing is known yet. */
+struct vd_bench_report plain_report(const char *name, const struct vd_bench_settings *settings);
 uint64_t plain_now_ns(void);
 
 _Noreturn void plain_die(const char *what, PGconn *connection);

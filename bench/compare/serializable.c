@@ -3,12 +3,15 @@
  *
  *   bench_serializable DSN --in-flight N --seconds S
  *
- * N connections, a thread each: BEGIN SERIALIZABLE and one statement that reads two accounts, one that writes both and
- * COMMIT, in two round trips, and again after a serialization failure. It makes a schema "plain" of its own and drops it
- * at the end. Prints one JSON object as `verdict bench` does.
+ * N connections, a thread each, and again after a serialization failure. It makes a schema "plain" of its own and drops it
+ * at the end. Prints one JSON object as `verdict bench` does. Two variants:
+ *   pipelined    BEGIN SERIALIZABLE and one statement that reads two accounts, one that writes both and COMMIT, in two
+ *                round trips: as good as it can be written (this one if none is named)
+ *   statements   as applications write it: BEGIN, two SELECTs, two UPDATEs, COMMIT, prepared, each a round trip
  */
 #include "bench/compare/plain.h"
 
+#include <endian.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +27,7 @@ struct teller {
 	uint64_t done, retries;
 	struct vd_histogram latency;
 	struct plain_array keys, balances;
+	struct plain_array key[2], balance;
 };
 
 static void set_up(PGconn *connection, const struct vd_bench_settings *settings)
@@ -64,8 +68,44 @@ static bool finish(PGconn *connection, int64_t balances[2])
 	}
 }
 
+static bool by_statements;
+
+/* One statement and its answer. */
+static bool step(
+	struct teller *teller, const char *name, int count, struct plain_array *const *arrays, int64_t *balance)
+{
+	int64_t balances[2] = { 0, 0 };
+	plain_ask(teller->connection, name, count, arrays);
+	PQpipelineSync(teller->connection);
+	bool well = finish(teller->connection, balances);
+	if (balance != NULL)
+		*balance = balances[0];
+	return well;
+}
+
+static bool transfer_by_statements(struct teller *teller)
+{
+	int64_t balances[2];
+	bool well = step(teller, "begin", 0, NULL, NULL);
+	for (int i = 0; well && i < 2; i++)
+		well = step(teller, "read_one", 1, (struct plain_array *[]){ &teller->key[i] }, &balances[i]);
+	for (int i = 0; well && i < 2; i++) {
+		int64_t balance = (int64_t)htobe64((uint64_t)(balances[i] + (i == 0 ? -1 : 1)));
+		teller->balance.size = 0;
+		plain_put(&teller->balance, &balance, sizeof balance);
+		well =
+			step(teller, "write_one", 2, (struct plain_array *[]){ &teller->key[i], &teller->balance }, NULL);
+	}
+	well = well && step(teller, "commit", 0, NULL, NULL);
+	if (!well && !step(teller, "rollback", 0, NULL, NULL))
+		plain_die("rollback", teller->connection);
+	return well;
+}
+
 static bool transfer(struct teller *teller)
 {
+	if (by_statements)
+		return transfer_by_statements(teller);
 	PGconn *connection = teller->connection;
 	int64_t balances[2] = { 0, 0 };
 	plain_ask(connection, "begin", 0, NULL);
@@ -111,6 +151,8 @@ static void *work(void *arg)
 			uint64_t which = (i == 0) == (first < second) ? first : second;
 			int size = snprintf(key, sizeof key, "bench/transfers/%010llu", (unsigned long long)which);
 			plain_array_add(&teller->keys, key, (size_t)size);
+			teller->key[i].size = 0;
+			plain_put(&teller->key[i], key, (size_t)size);
 		}
 		while (!transfer(teller))
 			teller->retries++;
@@ -129,6 +171,8 @@ static void open_teller(struct teller *teller, const char *dsn)
 	plain_prepare(connection, "read", "SELECT balance FROM kv WHERE key = ANY ($1::bytea[]) ORDER BY key");
 	plain_prepare(connection, "write",
 		"UPDATE kv SET balance = b FROM unnest($1::bytea[], $2::bigint[]) w(k, b) WHERE key = k");
+	plain_prepare(connection, "read_one", "SELECT balance FROM kv WHERE key = $1");
+	plain_prepare(connection, "write_one", "UPDATE kv SET balance = $2 WHERE key = $1");
 	plain_prepare(connection, "commit", "COMMIT");
 	plain_prepare(connection, "rollback", "ROLLBACK");
 	PQenterPipelineMode(connection);
@@ -149,6 +193,7 @@ int main(int argc, char **argv)
 	const char *dsn = plain_parse(argc, argv, &settings);
 	if (dsn == NULL)
 		return 2;
+	by_statements = strcmp(plain_variant(), "statements") == 0;
 	PGconn *connection = plain_connect(dsn, "plain");
 	struct teller *tellers = calloc((size_t)settings.in_flight, sizeof *tellers);
 	if (tellers == NULL)
@@ -166,7 +211,8 @@ int main(int argc, char **argv)
 		if (pthread_create(&teller->thread, NULL, work, teller) != 0)
 			plain_die("no thread", NULL);
 	}
-	struct vd_bench_report report = { .workload = "serializable", .seconds = settings.seconds };
+	struct vd_bench_report report =
+		plain_report(by_statements ? "serializable_statements" : "serializable_pipelined", &settings);
 	for (int i = 0; i < settings.in_flight; i++) {
 		pthread_join(tellers[i].thread, NULL);
 		PQfinish(tellers[i].connection);
@@ -174,6 +220,7 @@ int main(int argc, char **argv)
 		report.retries += tellers[i].retries;
 		vd_histogram_merge(&report.latency, &tellers[i].latency);
 	}
+	report.commits = report.checks = report.done;
 	report.checked = sum_is_right(connection, &settings);
 	plain_exec(connection, "DROP SCHEMA plain CASCADE");
 	PQfinish(connection);

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compares Verdict with what does the same work without it, on one private server, and writes a report: Markdown and SVG.
+
+    bench/compare/run.sh [--seconds S] [--rounds N] [--quick] [--to FOLDER]
+
+--quick: one round of 2 s, without curves, and the report to standard output only.
+"""
+import argparse
+import datetime
+import json
+import pathlib
+
+import compare
+import plot
+from world import ROOT, World, commit, facts
+
+CURVE = [1, 4, 16, 64, 256]
+
+
+def curves(world, seconds):
+    """{workload: {who: [told…]}} against what is in flight, in four processes for commits and one for the rest."""
+    found = {}
+    for workload, rivals, processes in (("blind", ["verdict", "bare", "notify"], 4),
+                                        ("rmw", ["verdict", "serializable pipelined", "serializable statements"], 1),
+                                        ("read", ["verdict", "any"], 1)):
+        found[workload] = {who: [] for who in rivals}
+        for in_flight in CURVE:
+            for who in rivals:
+                if who.startswith("serializable") and in_flight > 100:
+                    continue  # a connection each
+                told = compare.measure(world, who, workload, processes, in_flight, seconds)
+                found[workload][who].append(told)
+                compare.say(f"curve of {workload}, {processes} x {in_flight}: {who} {told['throughput_per_s']:.6g}/s")
+    return found
+
+
+def number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def report(cases, known, revision, seconds, rounds, charts):
+    lines = ["# Beside what", "",
+             "Written by `bench/compare/run.sh`: everything on one private server, by turns, the median of "
+             f"{rounds} runs of {seconds} s each (commit {revision}, {datetime.date.today().isoformat()}). What counts is the ratio; absolute figures are those of this machine, "
+             "as busy as it was.", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in known.items()]
+    lines += ["", "| compared with | what it is |", "|---|---|"] + [f"| {who} | {words} |" for who, words in compare.WORDS.items() if who != "verdict"]
+    for case in cases:
+        unit = "/s" if case["compared"] == "throughput" else "p50, ms"
+        lines += ["", f"## {case['title']}{', beside snapshots of 5 s' if case['snapshots'] else ''}", "",
+                  f"| | {unit} | Verdict : it | p50, ms | p99, ms | retries |", "|---|---|---|---|---|---|"]
+        for who, told in case["runs"].items():
+            middle = sorted(told, key=lambda t: compare.figure(t, case["compared"]))[len(told) // 2]
+            share = case["figures"]["verdict"] / case["figures"][who]
+            lines.append(f"| {who} | {number(case['figures'][who])} | {share:.2f} | {number(middle['latency_ms']['p50'])} | "
+                         f"{number(middle['latency_ms']['p99'])} | {middle['retries']:,} |")
+    lines += ["", "## Bars", "", "| | compared with | ratio | bar |", "|---|---|---|---|"]
+    for title, rival, snapshots, bar, _ in compare.BARS:
+        if bar is None or not any(c["snapshots"] is snapshots for c in cases):
+            continue
+        share = compare.ratio(cases, title, rival, snapshots)
+        met = share <= bar if compare.is_latency(title) else share >= bar
+        lines.append(f"| {title}{' beside snapshots' if snapshots else ''} | {rival} | {share:.2f} | "
+                     f"{'at most' if compare.is_latency(title) else 'at least'} {bar}: {'met' if met else '**not met**'} |")
+    if charts:
+        lines += ["", "## Against load", ""] + [f"![{name}]({name}.svg)" for name in charts]
+    return "\n".join(lines) + "\n"
+
+
+def draw(found):
+    charts = {}
+    for workload, whos in found.items():
+        throughput = {who: [(t["processes"] * t["in_flight"], t["throughput_per_s"]) for t in told] for who, told in whos.items()}
+        latency = {who: [(t["processes"] * t["in_flight"], t["latency_ms"]["p50"]) for t in told] for who, told in whos.items()}
+        charts[f"compare-{workload}-throughput"] = plot.chart(f"{workload}: throughput", "in flight", "a second", throughput, True, True)
+        charts[f"compare-{workload}-latency"] = plot.chart(f"{workload}: latency, p50", "in flight", "ms", latency, True, True)
+    return charts
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="bench/compare/run.sh", description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--to", type=pathlib.Path, default=ROOT / "docs" / "benchmarks")
+    given = parser.parse_args()
+    if given.quick:
+        given.seconds, given.rounds = 2, 1
+    with World() as world:
+        known = facts(world)
+        cases = compare.compare(world, given.seconds, given.rounds)
+        charts = {} if given.quick else draw(curves(world, 2))
+    page = report(cases, known, commit(), given.seconds, given.rounds, charts)
+    if given.quick:
+        print(page)
+        return
+    given.to.mkdir(parents=True, exist_ok=True)
+    (given.to / "compare.md").write_text(page, encoding="utf-8")
+    for name, svg in charts.items():
+        (given.to / f"{name}.svg").write_text(svg, encoding="utf-8")
+    told = {"facts": known, "commit": commit(), "cases": [{k: v for k, v in case.items() if k != "runs"} for case in cases]}
+    (given.to / "compare.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    print(f"{given.to / 'compare.md'}: written")
+
+
+main()

@@ -55,13 +55,18 @@ int main(int argc, char **argv)
 	plain_exec(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ");
 	uint64_t from = plain_now_ns() + (uint64_t)(settings.warmup_seconds * 1e9);
 	uint64_t to = from + (uint64_t)(settings.seconds * 1e9);
+	struct plain_used first = { 0 };
 	for (uint64_t begun; (begun = plain_now_ns()) < to;) {
 		read_keys(connection, &settings, &keys);
 		if (begun < from)
 			continue;
+		if (report.done == 0)
+			first = plain_used_now(connection, NULL, 0, 0);
 		report.done += (uint64_t)settings.in_flight;
 		vd_histogram_add(&report.latency, plain_now_ns() - begun);
 	}
+	struct plain_used last = plain_used_now(connection, NULL, 0, 0);
+	plain_used_between(&first, &last, &report);
 	plain_exec(connection, "COMMIT; DROP SCHEMA plain CASCADE");
 	PQfinish(connection);
 	vd_bench_print_json(&settings, &report);

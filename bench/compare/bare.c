@@ -254,8 +254,6 @@ static void work(const char *dsn, struct worker *worker)
 		worker->free_slots[worker->free_count] = worker->free_count;
 	memset(worker->value, 'v', sizeof worker->value);
 	plain_put(&worker->client, &index, sizeof index);
-	worker->from = plain_now_ns() + (uint64_t)(worker->settings->warmup_seconds * 1e9);
-	worker->to = worker->from + (uint64_t)(worker->settings->seconds * 1e9);
 	for (uint64_t now;
 		 now = plain_now_ns(), now < worker->to || worker->sending || worker->free_count < slots;) {
 		if (now > worker->to + 5000000000u)
@@ -300,10 +298,11 @@ int main(int argc, char **argv)
 {
 	struct vd_bench_settings s;
 	const char *dsn = plain_parse(argc, argv, &s);
-	if (dsn == NULL)
+	if (dsn == NULL || s.processes > 255)
 		return 2;
 	struct result *results = mmap(NULL, (size_t)s.processes * sizeof *results, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t workers[256];
 	int status, failed = 0;
 	set_up(dsn);
 	pid_t leader = fork();
@@ -311,29 +310,34 @@ int main(int argc, char **argv)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		lead(dsn, s.processes);
 	}
+	uint64_t from = plain_now_ns() + (uint64_t)(s.warmup_seconds * 1e9);
+	uint64_t to = from + (uint64_t)(s.seconds * 1e9);
 	for (int i = 0; i < s.processes; i++) {
-		if (fork() == 0) {
+		if ((workers[i] = fork()) == 0) {
 			struct worker worker = { .settings = &s,
 				.result = &results[i],
 				.index = i,
+				.from = from,
+				.to = to,
 				.random = (s.seed + 1) * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t)i };
 			work(dsn, &worker);
 		}
 	}
+	PGconn *connection = plain_connect(dsn, "bare");
+	struct vd_bench_report report = plain_report("bare", &s);
+	plain_meter(connection, from, to, workers, s.processes, leader, &report);
 	for (int i = 0; i < s.processes; i++) {
 		pid_t gone = wait(&status);
 		failed |= gone == leader || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
 	}
 	kill(leader, SIGKILL);
 	waitpid(leader, &status, 0);
-	struct vd_bench_report report = plain_report("bare", &s);
 	report.checked = !failed;
 	for (int i = 0; i < s.processes; i++) {
 		report.done += results[i].done;
 		report.commits = report.checks = report.done;
 		vd_histogram_merge(&report.latency, &results[i].latency);
 	}
-	PGconn *connection = plain_connect(dsn, "bare");
 	plain_exec(connection, "DROP SCHEMA bare CASCADE");
 	PQfinish(connection);
 	vd_bench_print_json(&s, &report);

@@ -272,8 +272,6 @@ static void work(const char *dsn, struct worker *worker)
 {
 	size_t slots = (size_t)worker->settings->in_flight;
 	open_worker(dsn, worker);
-	worker->from = plain_now_ns() + (uint64_t)(worker->settings->warmup_seconds * 1e9);
-	worker->to = worker->from + (uint64_t)(worker->settings->seconds * 1e9);
 	for (uint64_t now;
 		 now = plain_now_ns(), now < worker->to || any_busy(worker) || worker->free_count < slots;) {
 		struct pollfd wait[CONNECTIONS_MOST + 1];
@@ -330,6 +328,7 @@ int main(int argc, char **argv)
 		return 2;
 	struct result *results = mmap(NULL, (size_t)s.processes * sizeof *results, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t workers[256];
 	int status;
 	bool failed = false;
 	set_up(dsn);
@@ -338,29 +337,34 @@ int main(int argc, char **argv)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		lead(dsn);
 	}
+	uint64_t from = plain_now_ns() + (uint64_t)(s.warmup_seconds * 1e9);
+	uint64_t to = from + (uint64_t)(s.seconds * 1e9);
 	for (int i = 0; i < s.processes; i++) {
-		if (fork() == 0) {
+		if ((workers[i] = fork()) == 0) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			struct worker worker = { .settings = &s,
 				.result = &results[i],
 				.index = i,
+				.from = from,
+				.to = to,
 				.random = (s.seed + 1) * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t)i };
 			work(dsn, &worker);
 		}
 	}
+	PGconn *connection = plain_connect(dsn, "shape");
+	struct vd_bench_report report = plain_report("notify", &s);
+	plain_meter(connection, from, to, workers, s.processes, leader, &report);
 	for (int i = 0; i < s.processes; i++) {
 		pid_t gone = wait(&status);
 		failed |= gone == leader || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
 	}
 	kill(leader, SIGKILL);
 	waitpid(leader, &status, 0);
-	struct vd_bench_report report = plain_report("notify", &s);
 	for (int i = 0; i < s.processes; i++) {
 		report.done += results[i].done;
 		report.checks += results[i].committed;
 		vd_histogram_merge(&report.latency, &results[i].latency);
 	}
-	PGconn *connection = plain_connect(dsn, "shape");
 	report.commits = report.done;
 	report.checked = !failed && is_right(connection, report.checks);
 	plain_exec(connection, "DROP SCHEMA shape CASCADE");

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 uint64_t plain_now_ns(void)
 {
@@ -208,4 +209,72 @@ struct vd_bench_report plain_report(const char *name, const struct vd_bench_sett
 		.postgresql = unknown,
 		.resolver = unknown,
 		.workers = unknown };
+}
+
+/* ---- What it costs -------------------------------------------------------------------------------------------- */
+
+struct plain_used plain_used_now(PGconn *connection, const pid_t *workers, int worker_count, pid_t resolver)
+{
+	const struct vd_usage unknown = { -1, -1 };
+	struct plain_used used = {
+		.postgresql = unknown, .resolver = unknown, .workers = unknown, .wal_bytes = -1
+	};
+	pid_t self = getpid(), postmaster = vd_usage_postmaster(PQbackendPID(connection));
+	if (postmaster == 0 || !vd_usage_of_family(postmaster, &used.postgresql))
+		used.postgresql = unknown;
+	if (resolver == 0 || !vd_usage_of(resolver, &used.resolver))
+		used.resolver = unknown;
+	if (worker_count == 0)
+		workers = &self;
+	used.workers = (struct vd_usage){ 0 };
+	for (int i = 0; i < (worker_count == 0 ? 1 : worker_count); i++) {
+		struct vd_usage one = { 0 };
+		if (!vd_usage_of(workers[i], &one))
+			plain_die("a worker has ended", NULL);
+		used.workers.cpu_s += one.cpu_s;
+		used.workers.memory_bytes += one.memory_bytes;
+	}
+	return used;
+}
+
+static double wal_now(PGconn *connection)
+{
+	PGresult *result = PQexec(connection, "SELECT pg_current_wal_insert_lsn() - '0/0'");
+	double bytes = PQntuples(result) == 1 ? atof(PQgetvalue(result, 0, 0)) : -1;
+	PQclear(result);
+	return bytes;
+}
+
+static struct vd_bench_usage between(struct vd_usage from, struct vd_usage to)
+{
+	return (struct vd_bench_usage){ from.cpu_s < 0 || to.cpu_s < from.cpu_s ? -1 : to.cpu_s - from.cpu_s,
+		to.memory_bytes };
+}
+
+void plain_used_between(
+	const struct plain_used *from, const struct plain_used *to, struct vd_bench_report *report)
+{
+	report->postgresql = between(from->postgresql, to->postgresql);
+	report->resolver = between(from->resolver, to->resolver);
+	report->workers = between(from->workers, to->workers);
+	report->wal_bytes = from->wal_bytes < 0 || to->wal_bytes < 0 ? -1 : to->wal_bytes - from->wal_bytes;
+}
+
+static void sleep_until(uint64_t when)
+{
+	const struct timespec then = { (time_t)(when / 1000000000u), (long)(when % 1000000000u) };
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) != 0)
+		continue;
+}
+
+void plain_meter(PGconn *connection, uint64_t from, uint64_t to, const pid_t *workers, int worker_count,
+	pid_t resolver, struct vd_bench_report *report)
+{
+	sleep_until(from);
+	struct plain_used first = plain_used_now(connection, workers, worker_count, resolver);
+	first.wal_bytes = wal_now(connection);
+	sleep_until(to);
+	struct plain_used last = plain_used_now(connection, workers, worker_count, resolver);
+	last.wal_bytes = wal_now(connection);
+	plain_used_between(&first, &last, report);
 }

@@ -7,6 +7,7 @@
 #define VD_BENCH_COMPARE_PLAIN_H
 
 #include "bench/report.h"
+#include "bench/usage.h"
 
 #include <libpq-fe.h>
 #include <stddef.h>
@@ -20,6 +21,18 @@ const char *plain_parse(int argc, char **argv, struct vd_bench_settings *setting
 const char *plain_variant(void);
 /* One in which nothing is known yet. */
 struct vd_bench_report plain_report(const char *name, const struct vd_bench_settings *settings);
+/* Waits until `from` and then until `to` (plain_now_ns), and fills in the report what PostgreSQL, these workers (none: this process) and the
+ * resolver (0: there is none) used between them, and what was written to the log. For the thread that does nothing else. */
+void plain_meter(PGconn *connection, uint64_t from, uint64_t to, const pid_t *workers, int worker_count,
+	pid_t resolver, struct vd_bench_report *report);
+/* The same in two halves, for a program that has one thread. */
+struct plain_used {
+	struct vd_usage postgresql, resolver, workers;
+	double wal_bytes;
+};
+struct plain_used plain_used_now(PGconn *connection, const pid_t *workers, int worker_count, pid_t resolver);
+void plain_used_between(
+	const struct plain_used *from, const struct plain_used *to, struct vd_bench_report *report);
 uint64_t plain_now_ns(void);
 
 _Noreturn void plain_die(const char *what, PGconn *connection);

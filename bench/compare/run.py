@@ -38,6 +38,12 @@ def number(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def costs(told):
+    """All, PostgreSQL's, the resolver's, the workers'."""
+    each = compare.costs(told)
+    return ["-" if e is None else f"{e:.1f}" for e in [compare.cost(told) or None, *each]]
+
+
 def report(cases, known, revision, seconds, rounds, charts):
     lines = ["# Beside what", "",
              "Written by `bench/compare/run.sh`: everything on one private server, by turns, the median of "
@@ -48,20 +54,23 @@ def report(cases, known, revision, seconds, rounds, charts):
     for case in cases:
         unit = "/s" if case["compared"] == "throughput" else "p50, ms"
         lines += ["", f"## {case['title']}{', beside snapshots of 5 s' if case['snapshots'] else ''}", "",
-                  f"| | {unit} | Verdict : it | p50, ms | p99, ms | retries |", "|---|---|---|---|---|---|"]
+                  f"| | {unit} | Verdict : it | p50, ms | p99, ms | retries | CPU µs each | PostgreSQL | resolver | workers |", "|---|---|---|---|---|---|---|---|---|---|"]
         for who, told in case["runs"].items():
             middle = sorted(told, key=lambda t: compare.figure(t, case["compared"]))[len(told) // 2]
             share = case["figures"]["verdict"] / case["figures"][who]
             lines.append(f"| {who} | {number(case['figures'][who])} | {share:.2f} | {number(middle['latency_ms']['p50'])} | "
-                         f"{number(middle['latency_ms']['p99'])} | {middle['retries']:,} |")
-    lines += ["", "## Bars", "", "| | compared with | ratio | bar |", "|---|---|---|---|"]
-    for title, rival, snapshots, bar, _ in compare.BARS:
+                         f"{number(middle['latency_ms']['p99'])} | {middle['retries']:,} | {' | '.join(costs(told))} |")
+    lines += ["", "## Bars", "", "CPU says how much processor time the other one takes for the same, ours being 1: what the ratio of throughputs would be if nobody "
+              "ever waited for the disk or for others. Of what leaves the processor idle (one in flight) it says little.", "",
+              "| | compared with | ratio | bar | CPU |", "|---|---|---|---|---|"]
+    for title, rival, snapshots, bar, *_ in compare.BARS:
         if bar is None or not any(c["snapshots"] is snapshots for c in cases):
             continue
         share = compare.ratio(cases, title, rival, snapshots)
         met = share <= bar if compare.is_latency(title) else share >= bar
         lines.append(f"| {title}{' beside snapshots' if snapshots else ''} | {rival} | {share:.2f} | "
-                     f"{'at most' if compare.is_latency(title) else 'at least'} {bar}: {'met' if met else '**not met**'} |")
+                     f"{'at most' if compare.is_latency(title) else 'at least'} {bar}: {'met' if met else '**not met**'} | "
+                     f"{compare.cost_ratio(cases, title, rival, snapshots):.2f} |")
     if charts:
         lines += ["", "## Against load", ""] + [f"![{name}]({name}.svg)" for name in charts]
     return "\n".join(lines) + "\n"

@@ -213,6 +213,7 @@ int main(int argc, char **argv)
 	}
 	struct vd_bench_report report =
 		plain_report(by_statements ? "serializable_statements" : "serializable_pipelined", &settings);
+	plain_meter(connection, from, from + (uint64_t)(settings.seconds * 1e9), NULL, 0, 0, &report);
 	for (int i = 0; i < settings.in_flight; i++) {
 		pthread_join(tellers[i].thread, NULL);
 		PQfinish(tellers[i].connection);

@@ -4,10 +4,12 @@
 VERDICT_BUILD names the release build (build/release).
 """
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +32,10 @@ def program(name):
     return str(path)
 
 
+def die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 class World:
     """The server, a database and a resolver; close() ends them."""
 
@@ -41,7 +47,7 @@ class World:
         self._log = tempfile.TemporaryFile()
         self.verdict("migrate")
         self.resolver = subprocess.Popen([program("resolver/verdict-resolver"), "--node", "bench"], env=self.environment,
-                                         stdout=self._log, stderr=self._log, preexec_fn=private_pg.die_with_parent)
+                                         stdout=self._log, stderr=self._log, preexec_fn=die_with_parent)
         for _ in range(600):
             if self.verdict("status", check=False).returncode == 0:
                 return

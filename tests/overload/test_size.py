@@ -25,7 +25,7 @@ def world(database, program, tmp_path):
 
 @pytest.mark.parametrize("how, count, most, resolver_mb", [
     ("values", 24 if FULL else 3, 9_900_000, 300),
-    ("keys", 8 if FULL else 2, 190_000 if FULL else 10_000, 600),
+    ("keys", 8 if FULL else 2, 100_000 if FULL else 10_000, 600),
     ("ranges", 8 if FULL else 2, 100_000 if FULL else 10_000, 300),
 ])
 def test_large_transactions_at_once(world, postgres, how, count, most, resolver_mb):

@@ -27,12 +27,13 @@ SCHEDULES = {}
 PER_WORKER = 4000  # transactions of a run, at most, lest the checker's file grows without end
 
 
-def schedule(nodes=LONG, servers=None, standby=False, through=(), faults=None, seconds=8, **options):
-    """through: whose connections go through a proxy; options: of the workers' database."""
+def schedule(nodes=LONG, servers=None, standby=False, through=(), faults=None, seconds=8, second=True, ends_sessions=True, **options):
+    """through: whose connections go through a proxy; second: a second node stands by; ends_sessions: of the old leader, when
+    office is taken; options: of the workers' database."""
     def note(run):
         SCHEDULES[run.__name__] = run
         run.nodes, run.servers, run.standby, run.through, run.faults = nodes, servers or {}, standby, through, faults
-        run.seconds, run.options = seconds, options
+        run.seconds, run.options, run.second, run.ends_sessions = seconds, options, second, ends_sessions
         return run
     return note
 
@@ -61,7 +62,8 @@ class Run:
 
     def begin(self):
         self.world.lead("a", self.how.nodes, self.how.faults)
-        self.world.node("b", self.how.nodes).wait_says("keeper is connected")
+        if self.how.second:
+            self.world.node("b", self.how.nodes).wait_says("keeper is connected")
         for n in range(3):
             command = [self.build / "tests/history/history_worker", "--dsn", self.worker_dsn, "--name", f"w{n}",
                        "--history", self.folder / f"w{n}", "--seed", self.rng.randrange(1 << 31), "--keys", 5,
@@ -243,7 +245,7 @@ def copies(run):
     run.note("no more copies")
 
 
-@schedule(nodes=SHORT, faults="apply.before_send:100:pause")
+@schedule(nodes=SHORT, faults="apply.before_send:100:pause", ends_sessions=False)
 def frozen_pipeline(run):
     """The leader stands still before it sends a batch, another one leads, and then the batch arrives. (Its sessions are not
     ended: an account may lack the right to.)"""
@@ -257,17 +259,27 @@ def frozen_pipeline(run):
     run.work(3)
 
 
-@schedule(seconds=6)
-def restarts(run):
-    """The server is restarted, and its leader stays one."""
-    run.world.nodes["b"].kill()
-    for _ in range(3):
-        run.work(0.7)
-        with run.one_stands_still():
-            run.server.restart("fast")
-            run.note("the server was restarted")
-            run.work(0.8)
-        run.work(0.5)
+@schedule(second=False, nodes=LONG, faults="apply.middle:100:pause", ends_sessions=False)
+def frozen_in_flight(run):
+    """The same inside a transaction behind its fence. (To a node with a short lease a long one is no lease: it takes office at
+    once, or waits for the batch in flight.)"""
+    first = run.world.nodes["a"]
+    wait_until(lambda: first.hits("apply.middle") == 1, "the fault point was not passed 100 times")
+    run.world.node("b", SHORT).wait_says("tries to take office")
+    run.work(1)
+    first.send(signal.SIGCONT)
+    run.note("the batch of the first goes on")
+    run.work(3)
+
+
+@schedule()
+def moved(run):
+    """Somebody moves the watermark, and the leader reads everything anew."""
+    end = time.monotonic() + run.how.seconds
+    while time.monotonic() < end:
+        run.work(0.4)
+        run.database.execute("UPDATE watermark SET version = version + 5")
+        run.note("the watermark was moved")
 
 
 @schedule(servers={"synchronous_commit": "off", "autovacuum": "off"})
@@ -286,15 +298,14 @@ def crash(run):
 
 @schedule()
 def forgotten(run):
-    """Registrations go while their requests are open."""
-    for _ in range(int(run.how.seconds / 0.5)):
-        run.work(0.5)
-        leader = run.leader()
-        leader.send(signal.SIGSTOP)  # so that something is open
-        run.work(0.05)
-        run.database.execute("DELETE FROM clients")
-        leader.send(signal.SIGCONT)
-        run.note("registrations are gone")
+    """Registrations go while a worker stands still, which has not heard yet what became of its requests, and will not."""
+    for _ in range(int(run.how.seconds / 0.7)):
+        run.work(0.4)
+        with run.one_stands_still():
+            run.work(0.3)
+            run.database.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE 'verdict-inbox/%%'")
+            run.database.execute("DELETE FROM clients")
+            run.note("registrations are gone")
 
 
 @schedule(standby=True)
@@ -329,7 +340,7 @@ def main():
         try:
             if how is copies:
                 run.database.execute(COPIES)
-            if how is frozen_pipeline:
+            if not how.ends_sessions:
                 (takeover,), = run.database.execute("SELECT pg_get_functiondef('take_office'::regproc)")
                 run.database.execute(takeover.replace("PERFORM pg_terminate_backend(a.pid)", "PERFORM a.pid"))
             run.begin()

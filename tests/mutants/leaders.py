@@ -45,7 +45,7 @@ MUTANTS = [
     Mutant(8, "a-reload-keeps-the-window", "after a reload the floor is the old one, and the memory behind it empty", [
         Edit(MEMORY, "\tVD_ASSERT(version >= memory->versions.newest);\n\tbegin_anew(memory, version);\n",
              "\tVD_ASSERT(version >= memory->versions.newest);\n\tbegin_anew(memory, 0);\n")],
-        ["resolver_memory_test.c::test_after_a_reload_nothing_is_remembered_and_the_floor_is_its_version"], history="restarts"),
+        ["resolver_memory_test.c::test_after_a_reload_nothing_is_remembered_and_the_floor_is_its_version"], history="moved"),
     Mutant(8, "a-reload-keeps-the-clients", "after a reload outcomes are those that memory had", [
         Edit(MEMORY, "\tvd_clients_forget_all(&memory->clients);\n", "")],
         ["resolver_memory_test.c::test_after_a_reload_nothing_is_remembered_and_the_floor_is_its_version"],
@@ -79,7 +79,7 @@ MUTANTS = [
              "  DELETE FROM watermark w WHERE w.version = old.version;\n"),
         Edit(STORE, "  IF held.epoch <> p_epoch OR held.renewals <> p_renewals THEN\n    RETURN;\n  END IF;\n  LOCK TABLE gate IN ROW EXCLUSIVE MODE;\n",
              "  IF held.epoch <> p_epoch OR held.renewals <> p_renewals THEN\n    RETURN;\n  END IF;\n")],
-        ["resolver_office_test.py::test_taking_office_waits_for_a_batch_in_flight"], history="frozen_pipeline"),
+        ["resolver_office_test.py::test_taking_office_waits_for_a_batch_in_flight"], history="frozen_in_flight"),
     Mutant(9, "office-without-an-end-of-sessions", "the old leader's sessions go on", [
         Edit(STORE, "  BEGIN\n    PERFORM pg_terminate_backend(a.pid)\n", "  BEGIN\n    PERFORM a.pid\n")],
         ["resolver_office_test.py::test_taking_office_ends_the_sessions_that_the_lease_names"],

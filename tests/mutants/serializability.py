@@ -116,7 +116,9 @@ MUTANTS = [
              "\t\tmember->asked == 0 ? NULL : snapshot_at(snapshots, member->asked, member->is_long);\n"
              "\tfor (unsigned i = 0; i < snapshots->reader_count && member->asked == 0 && !member->is_long; i++)\n"
              "\t\tif (!snapshots->readers[i].is_long && snapshots->readers[i].snapshot != NULL && snapshots->readers[i].snapshot->has_version)\n"
-             "\t\t\tsnapshot = snapshots->readers[i].snapshot;\n")],
+             "\t\t\tsnapshot = snapshots->readers[i].snapshot;\n"),
+        Edit("follower/snapshot/fetch.c", "kind == FETCH_VERSION ? &snapshot->versions", "kind == FETCH_VERSION && !snapshot->has_version ? &snapshot->versions"),
+        Edit("follower/snapshot/fetch.c", "\tif (snapshot->state == SNAPSHOT_OPEN && kind != FETCH_VERSION)\n", "\tif (snapshot->state == SNAPSHOT_OPEN)\n")],
         ["test_snapshot.py::test_a_snapshot_is_not_joined_once_it_was_sent"], history="plain"),
     Mutant(4, "a-cached-version", "the version that a transaction says it read at is the newest that is known, not its snapshot's", [
         Edit("follower/submission.c", "request->read_version = member->has_version ? member->version : newest->version;",

@@ -60,9 +60,11 @@ MUTANTS = [
         Edit(STORE, "key < r.ends LIMIT p_max + 1) x", "key < r.ends) x")],
         ["resolver_drain_test.py::test_a_clear_at_its_limit_and_one_above"], history=BOUND),
     Mutant(18, "a-queue-of-any-length", "a follower has any number in flight", [
-        Edit("follower/commit/submit.c", "has_room(sending, bytes, commit) &&\n\t\t   commits->open_count < (size_t)committer->database->settings.max_in_flight) {",
-             "has_room(sending, bytes, commit)) {")],
+        Edit("follower/commit/submit.c", "(commits->open_count < (size_t)committer->database->settings.max_in_flight &&", "(true &&")],
         ["test_commit.py::test_above_max_in_flight_commits_wait_in_the_library"], history=BOUND),
+    Mutant(18, "a-queue-of-any-weight", "… or any number of bytes", [
+        Edit("follower/commit/submit.c", "\t\t\t   commits->open_bytes + commit->payload.size <= VD_COMMIT_OPEN_BYTES);", "\t\t\t   true);")],
+        ["test_size.py::test_what_a_worker_has_in_the_queue_is_bounded_in_bytes"], history=BOUND),
     Mutant(18, "a-request-of-any-memory", "a few bytes on the wire take all of the leader's memory", [
         Edit("common/kv/codec.c", "\tif (size > decoder->rest_bytes) {\n\t\tdecoder->is_over = true;\n\t\treturn NULL;\n\t}\n", "")],
         ["kv_codec_test.c::a_few_bytes_may_not_take_all_memory"], history=BOUND),

@@ -124,7 +124,16 @@ def a_row_is_missing(world, chance):
     chosen = pick(chance, [op for t in world.txns if t.read_version for op in t.reads("r") if len(op.rows) > 1])
     if chosen is None:
         return None
-    del chosen.rows[chance.randrange(len(chosen.rows) - 1)]
+    del chosen.rows[chance.randrange(len(chosen.rows) - chosen.more)]  # the last one says how far it read
+    return {"stale_read", "torn_read", "future_read", "unknown_half_seen"}
+
+
+@breaks
+def the_last_row_is_missing(world, chance):
+    chosen = pick(chance, [op for t in world.txns if t.read_version for op in t.reads("r") if op.rows and not op.more])
+    if chosen is None:
+        return None
+    chosen.rows.pop(0 if chosen.reverse else -1)
     return {"stale_read", "torn_read", "future_read", "unknown_half_seen"}
 
 
@@ -163,6 +172,23 @@ def a_wrong_key(world, chance):
 def told_twice(world, chance):
     txn = pick(chance, committed(world))
     txn.extra.append(f"E {txn.number} {txn.end + 5} 1020")
+    return {"changed_verdict"}
+
+
+@breaks
+def refused_twice_for_different_reasons(world, chance):
+    txn = pick(chance, [t for t in world.txns if t.code == 1020])
+    if txn is None:
+        return None
+    txn.extra.append(f"E {txn.number} {txn.end + 5} 1007")
+    return {"changed_verdict"}
+
+
+@breaks
+def told_twice_at_different_places(world, chance):
+    txn = pick(chance, committed(world))
+    place = (txn.place[0], txn.place[1] + 3)
+    txn.extra.append(f"E {txn.number} {txn.end + 5} 0 {place[0]} {place[1]}")
     return {"changed_verdict"}
 
 
@@ -230,10 +256,16 @@ def a_conflict_with_nobody(world, chance):
 
 @breaks
 def a_conflict_over_what_was_not_read(world, chance):
-    txn = pick(chance, [t for t in world.txns if t.lost and t.code == 1020])
-    if txn is None:
+    """Somebody wrote there at that version, but it had not read it."""
+    def reads(txn, begin, end):
+        return any(op.range()[0] <= end and begin <= op.range()[1] for op in txn.reads())
+    lost = [t.lost for t in world.txns if t.lost and t.code == 1020]
+    found = [(t, other) for t in world.txns if t.code == 1020 and t.lost for other in lost
+             if other[2] > t.read_version and not reads(t, *other[:2])]
+    chosen = pick(chance, found)
+    if chosen is None:
         return None
-    txn.lost = b"h/z", b"h/z0", txn.lost[2]
+    chosen[0].lost = chosen[1]
     return {"conflict_without_cause"}
 
 
@@ -289,7 +321,7 @@ def an_add_is_doubled(world, chance):
 
 def change_atomic(world, key, sign, names):
     adds = [op for c in world.commits for op in c[2].writes() if op.a == key and op.type == 2]
-    if not adds or key not in world.state or len(adds) > 40:
+    if not 1 < len(adds) <= 40 or key not in world.state:
         return None
     amount = int.from_bytes(world.state[key], "little") + sign * int.from_bytes(adds[-1].b, "little")
     world.state[key] = (amount % 2**64).to_bytes(8, "little")
@@ -373,6 +405,22 @@ def a_read_before_what_was_told(world, chance):
     reader, commit = chosen
     reader.begin = commit.end + 1
     reader.read_time = reader.begin + 1
+    return {"real_time_read"}
+
+
+@breaks
+def a_read_before_what_was_visible(world, chance):
+    """Nobody was told of the commit yet, but somebody had seen it; who began after that does not."""
+    readers = [t for t in world.txns if t.read_version]
+    found = []
+    for seer in readers:
+        known = max((t.place[0] for t in committed(world) if t.end < seer.read_time + 1), default=0)
+        found += [(seer, late) for late in readers if known <= late.read_version < seer.read_version and not late.writes()]
+    chosen = pick(chance, found)
+    if chosen is None:
+        return None
+    seer, late = chosen
+    late.begin, late.read_time = seer.read_time + 1, seer.read_time + 2
     return {"real_time_read"}
 
 

@@ -222,7 +222,7 @@ class World:
         else:
             kind = self.random.choice([ADD, APPEND, APPEND, STAMPED_VALUE])
             key = {ADD: b"h/c/0", APPEND: b"h/l/0", STAMPED_VALUE: a}[kind]
-            operand = {ADD: self.random.randrange(1, 9).to_bytes(8, "little"), APPEND: self.value(txn) + b";",
+            operand = {ADD: self.random.randrange(1, 200).to_bytes(8, "little"), APPEND: self.value(txn) + b";",
                        STAMPED_VALUE: template(self.value(txn))}[kind]
             txn.ops.append(Op("A", key, operand, type=kind))
         if self.chance(4):

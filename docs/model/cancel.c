@@ -44,7 +44,7 @@ static void answer(struct md_walk *walk, const struct md_state *state, int r, ui
 		md_reach(walk, &next, MD_STEP_answer_is_lost, r, "cancel of %s finds %s, and its answer is lost",
 			md_request_name(r), md_verdict_name(verdict));
 	if (md_with(walk->setup, MD_WITHOUT_SYNC_LOOK))
-		md_replicate(walk->setup, &told);
+		md_replicate(&told);
 	md_tell(walk, &told, r, verdict, at);
 	md_reach(walk, &told, MD_STEP_cancel_share, r, "cancel of %s returns %s@%d", md_request_name(r),
 		md_verdict_name(verdict), at);

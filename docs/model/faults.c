@@ -34,8 +34,9 @@ static void promote(struct md_walk *walk, const struct md_state *state)
 		struct md_state next = *state;
 		next.promotions--;
 		next.timeline++;
-		for (int r = 0; r < MD_REQUESTS && loses && walk->setup->bounds.replication == MD_ASYNCHRONOUS; r++)
-			if (state->request[r].stage == MD_TOLD)
+		for (int r = 0; r < MD_REQUESTS && loses && walk->setup->bounds.replication != MD_SYNCHRONOUS; r++)
+			if (walk->setup->bounds.replication == MD_ASYNCHRONOUS ? state->request[r].stage == MD_TOLD
+																   : state->unsure >> r & 1)
 				next.exempt |= (uint8_t)(1 << r);
 		if (loses)
 			next.database = state->standby;
@@ -111,6 +112,18 @@ static void return_client(struct md_walk *walk, const struct md_state *state)
 	}
 }
 
+/* The session's view and the server's change at once; what is under way waits, or not, by the new one. */
+static void switch_standbys(struct md_walk *walk, const struct md_state *state)
+{
+	if (state->switches == 0)
+		return;
+	struct md_state next = *state;
+	next.switches--;
+	next.is_synchronous = !state->is_synchronous;
+	md_reach(walk, &next, MD_STEP_standbys_are_switched, 0, "synchronous standbys are switched %s",
+		next.is_synchronous ? "on" : "off");
+}
+
 static void disturb(struct md_walk *walk, const struct md_state *state)
 {
 	if (state->twins > 0 && state->request[0].stage >= MD_ASKED) {
@@ -140,4 +153,5 @@ void md_fault_steps(struct md_walk *walk, const struct md_state *state)
 	purge(walk, state);
 	return_client(walk, state);
 	disturb(walk, state);
+	switch_standbys(walk, state);
 }

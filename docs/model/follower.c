@@ -100,7 +100,7 @@ static void look(struct md_walk *walk, const struct md_state *state, int r)
 	struct md_state next = *state;
 	const struct md_database *database = &state->database;
 	if (md_with(walk->setup, MD_WITHOUT_SYNC_LOOK))
-		md_replicate(walk->setup, &next);
+		md_replicate(&next);
 	if (database->generation[md_client_of(r)] != 1) {
 		md_tell(walk, &next, r, MD_UNKNOWN, 0);
 		md_reach(walk, &next, MD_STEP_follower_look, r,

@@ -12,6 +12,8 @@ void md_tell(struct md_walk *walk, struct md_state *state, int r, uint8_t verdic
 {
 	struct md_request *request = &state->request[r];
 	if (request->stage == MD_ASKED) {
+		if (walk->setup->bounds.replication == MD_SWITCHED && !state->is_synchronous)
+			state->unsure |= (uint8_t)(1 << r);
 		request->stage = MD_TOLD;
 		request->told = verdict;
 		request->told_at = verdict == MD_COMMITTED ? at : 0;

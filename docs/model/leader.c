@@ -35,13 +35,18 @@ static void publish(struct md_walk *walk, const struct md_state *state, int n)
 	struct md_node *node = &next.node[n];
 	struct md_turn turn = node->turn[0];
 	bool is_clean = pipeline_of(&next, &turn)->stage == MD_APPLIED;
+	bool has_replied =
+		walk->setup->bounds.replication == MD_SWITCHED && !pipeline_of(&next, &turn)->is_synchronous;
 	memset(pipeline_of(&next, &turn), 0, sizeof(struct md_pipeline));
 	md_publish(walk->setup, node, &turn);
 	md_turns_shift(node);
 	struct md_state told = next;
 	md_reach(walk, &next, MD_STEP_leader_publish, n, "node %d learns that version %d is committed; %s",
-		NODE(n), turn.to, is_clean ? "the replies are lost" : "it was warned, and tells nobody");
-	if (!is_clean)
+		NODE(n), turn.to,
+		has_replied ? "the replies were behind COMMIT"
+		: is_clean  ? "the replies are lost"
+					: "it was warned, and tells nobody");
+	if (!is_clean || has_replied)
 		return;
 	reply(walk, &told, &turn, &told.node[n]);
 	md_reach(walk, &told, MD_STEP_leader_publish, n,
@@ -82,7 +87,7 @@ static void mend(struct md_walk *walk, const struct md_state *state, int n)
 	struct md_state next = *state;
 	struct md_node *node = &next.node[n];
 	struct md_turn *turn = &node->turn[0];
-	bool is_refused = pipeline_of(&next, turn)->stage == MD_REFUSED;
+	uint8_t end = pipeline_of(&next, turn)->stage;
 	for (int t = 0; t < MD_TURNS; t++)
 		if (node->turn[t].pipeline != 0)
 			memset(pipeline_of(&next, &node->turn[t]), 0, sizeof(struct md_pipeline));
@@ -90,12 +95,17 @@ static void mend(struct md_walk *walk, const struct md_state *state, int n)
 	memset(turn->verdict, 0, sizeof turn->verdict);
 	turn->from = turn->to = turn->pipeline = 0;
 	turn->stage = MD_TURN_CLAIMED;
-	if (is_refused && md_with(walk->setup, MD_WITHOUT_REFRESH))
+	if (end == MD_STANDBYS)
+		node->is_synchronous = !node->is_synchronous;
+	if (end == MD_REFUSED && md_with(walk->setup, MD_WITHOUT_REFRESH))
 		forget_clients(node, turn->mask);
-	if (!is_refused && md_with(walk->setup, MD_WITHOUT_ISOLATION))
+	if (end == MD_CONTENT && md_with(walk->setup, MD_WITHOUT_ISOLATION))
 		isolate(turn);
 	md_reach(walk, &next, MD_STEP_leader_mend, n, "node %d discards the batch and resolves it again%s",
-		NODE(n), is_refused ? "" : ", halved or alone");
+		NODE(n),
+		end == MD_CONTENT    ? ", halved or alone"
+		: end == MD_STANDBYS ? ", with the standbys as they are"
+							 : "");
 }
 
 static void learn_end(struct md_walk *walk, const struct md_state *state, int n)
@@ -109,6 +119,7 @@ static void learn_end(struct md_walk *walk, const struct md_state *state, int n)
 		publish(walk, state, n);
 		break;
 	case MD_REFUSED:
+	case MD_STANDBYS:
 	case MD_CONTENT:
 		mend(walk, state, n);
 		break;

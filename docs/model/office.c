@@ -68,6 +68,7 @@ static void take_office(struct md_walk *walk, const struct md_state *state, int 
 		struct md_state *next = &endings[i].state;
 		struct md_node *node = &next->node[n];
 		node->office = MD_LEADING;
+		node->is_synchronous = state->is_synchronous;
 		node->term = database.term;
 		node->preceding = preceding;
 		node->jump = database.jump;
@@ -125,8 +126,7 @@ static void settle_landed(struct md_walk *walk, struct md_state *next, int n, in
 	md_reach(walk, next, MD_STEP_leader_settle, n,
 		"node %d settles by version %d: %d of its batches landed, memory is kept", n + 1, node->newest,
 		landed);
-	if (landed == 0 ||
-		(setup->bounds.replication == MD_SYNCHRONOUS && md_with(setup, MD_WITHOUT_SYNC_SETTLE)))
+	if (landed == 0 || (next->is_synchronous && md_with(setup, MD_WITHOUT_SYNC_SETTLE)))
 		return;
 	for (int i = 0; i < landed; i++)
 		reply_settled(walk, &told, &turns[i]);
@@ -153,6 +153,7 @@ static void settle(struct md_walk *walk, const struct md_state *state, int n)
 										   : "");
 		return;
 	}
+	node->is_synchronous = state->is_synchronous;
 	int landed = -1;
 	if (database->version == node->newest)
 		landed = 0;

@@ -82,6 +82,9 @@ static void fence(struct md_walk *walk, const struct md_state *state, int p)
 	if (!passes_fence(setup, state, pipeline)) {
 		how = "does not pass its fence";
 		end_with(&next, p, MD_FENCED);
+	} else if (pipeline->is_synchronous != state->is_synchronous) {
+		how = "finds that the synchronous standbys were switched";
+		end_with(&next, p, MD_STANDBYS);
 	} else if (looks_right ? finds_tombstone(setup, state, pipeline)
 						   : finds_told_or_gone(setup, state, pipeline)) {
 		how = looks_right ? "finds a tombstone behind its fence"
@@ -138,7 +141,7 @@ static bool has_winner(const struct md_pipeline *pipeline)
 	return false;
 }
 
-/* Without a wait of their own the replies are behind COMMIT already. */
+/* Without standbys the replies are behind COMMIT already. */
 static void reply_early(struct md_walk *walk, struct md_state *next, const struct md_pipeline *pipeline)
 {
 	for (int r = 0; r < MD_REQUESTS; r++)
@@ -157,6 +160,14 @@ static void land(struct md_walk *walk, struct md_ending *ending, int p, const st
 	if (setup->bounds.batches > 0 && has_winner(pipeline))
 		next->used[pipeline->to / 8 % 8] |= (uint8_t)(1 << pipeline->to % 8);
 	end_with(next, p, ending->is_warned ? MD_APPLIED_WARNED : MD_APPLIED);
+	bool replies = setup->bounds.replication == MD_SWITCHED && !pipeline->is_synchronous &&
+				   (!next->is_synchronous || !md_with(setup, MD_WITHOUT_SYNC_STILL_NONE));
+	if (replies) {
+		struct md_state told = *next;
+		reply_early(walk, &told, pipeline);
+		md_reach(walk, &told, step_of(pipeline, MD_STEP_apply_commit), 0,
+			"the batch, version %d to %d, commits, and its replies arrive", pipeline->from, pipeline->to);
+	}
 	if (!md_with(setup, MD_WITHOUT_SYNC_REPLY))
 		reply_early(walk, next, pipeline);
 	md_reach(walk, next, step_of(pipeline, MD_STEP_apply_commit), 0,
@@ -205,7 +216,8 @@ static void commit(struct md_walk *walk, const struct md_state *state, int p)
 	struct md_database database = state->database;
 	struct md_ending endings[2];
 	write(setup, pipeline, &database);
-	int count = md_endings(setup, state, &database, endings);
+	int count = pipeline->is_synchronous ? md_endings(setup, state, &database, endings)
+										 : md_local_ending(setup, state, &database, endings);
 	for (int i = 0; i < count; i++) {
 		md_check_apply(walk, state, pipeline);
 		land(walk, &endings[i], p, pipeline);

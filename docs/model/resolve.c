@@ -154,7 +154,8 @@ static void send(const struct md_state *state, struct md_turn *turn, struct md_p
 		.to = turn->to,
 		.mask = turn->mask,
 		.other = turn->other,
-		.descends = turn->descends };
+		.descends = turn->descends,
+		.is_synchronous = state->node[n].is_synchronous };
 	memcpy(pipeline->verdict, turn->verdict, sizeof pipeline->verdict);
 	memcpy(pipeline->low_water, state->node[n].low_water, sizeof pipeline->low_water);
 }

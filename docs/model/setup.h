@@ -54,6 +54,8 @@
 	X(SYNC_LOOK, "sync-look", 16, "a look does not wait for the standby")                                    \
 	X(SYNC_SETTLE, "sync-settle", 16, "the replies of a settled commit do not wait for the standby")         \
 	X(SYNC_CANCEL, "sync-cancel", 16, "a cancel's answer counts though its wait was broken off")             \
+	X(SYNC_STILL_NONE, "sync-still-none", 16,                                                                \
+		"replies behind COMMIT are sent though there are standbys by now")                                   \
 	X(ISOLATION, "isolation", 17, "a batch that PostgreSQL does not take is tried again as it is")           \
 	X(TOKEN, "token", 19, "replies are believed without a token")                                            \
 	X(BACKSTOP, "backstop", 19, "the leader looks only when a doorbell rang")
@@ -108,7 +110,8 @@ struct md_invariant_text {
 extern const struct md_invariant_text md_invariant_texts[MD_INVARIANT_COUNT];
 
 enum { MD_A1 = 1, MD_B1 = 2, MD_A2 = 4 };
-enum md_replication { MD_ALONE, MD_ASYNCHRONOUS, MD_SYNCHRONOUS };
+/* Switched: there are no synchronous standbys at first, then some, and so on. */
+enum md_replication { MD_ALONE, MD_ASYNCHRONOUS, MD_SYNCHRONOUS, MD_SWITCHED };
 enum md_acknowledging { MD_ACK_NOT = 0, MD_ACK_ALONE = 1, MD_ACK_RIDES = 2 };
 
 /* A small world. Masks are of requests. What is not named is 0. */
@@ -127,7 +130,7 @@ struct md_bounds {
 	uint8_t replication; /* enum md_replication; a standby is promoted at most `promotions` times */
 	uint8_t batches;     /* 0: as many as it takes, and versions are renamed */
 	/* how often the world goes wrong */
-	uint8_t crashes, promotions, cuts, deaths, leases, doubts, purges, returns;
+	uint8_t crashes, promotions, cuts, deaths, leases, doubts, purges, returns, switches;
 	bool overlaps;     /* two batches under way */
 	bool slow_claim;   /* what is claimed is resolved later */
 	bool slow_apply;   /* what was looked at behind the fence is committed later */

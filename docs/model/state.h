@@ -68,14 +68,16 @@ enum md_pipeline_stage {
 	MD_APPLIED_WARNED, /* committed, but the wait for the standby was broken off */
 	MD_FENCED,
 	MD_REFUSED,
-	MD_CONTENT, /* PostgreSQL does not take what one of its requests writes */
+	MD_STANDBYS, /* the synchronous standbys were switched on or off */
+	MD_CONTENT,  /* PostgreSQL does not take what one of its requests writes */
 };
 struct md_pipeline {
 	uint8_t stage;
 	uint8_t node; /* + 1; 0: nobody waits for its answer any more */
 	uint8_t term, from, to;
-	uint8_t mask, other; /* which requests; which of them with other content */
-	uint8_t descends;    /* their order: A2 before A1 */
+	uint8_t mask, other;    /* which requests; which of them with other content */
+	uint8_t descends;       /* their order: A2 before A1 */
+	uint8_t is_synchronous; /* whether there are synchronous standbys, as its leader believes */
 	uint8_t verdict[MD_REQUESTS];
 	uint8_t low_water[MD_CLIENTS]; /* acknowledgements that are written with it */
 };
@@ -101,6 +103,7 @@ enum md_office { MD_STANDBY, MD_LEADING, MD_SETTLING, MD_SETTLING_RESTARTED };
 enum md_acquaintance { MD_STRANGE, MD_HALF_LOADED, MD_KNOWN };
 struct md_node {
 	uint8_t office;
+	uint8_t is_synchronous;
 	uint8_t term, preceding, takeover, jump, timeline;
 	uint8_t newest, floor, sent;
 	uint8_t written[MD_KEYS]; /* the window: when each key was last written */
@@ -132,12 +135,13 @@ struct md_state {
 	struct md_node node[MD_NODES];
 	struct md_request request[MD_REQUESTS];
 	uint8_t lags, timeline, bell;
+	uint8_t is_synchronous;      /* commits wait for the standby */
 	uint8_t reader, reader_sees; /* a snapshot is open, and what it shows */
-	uint8_t
-		exempt; /* told, and lost with an asynchronous standby's lag: nobody can keep that a commit then */
+	uint8_t unsure;              /* told while no commit waited for a standby */
+	uint8_t exempt;              /* told, and lost with a standby's lag: nobody can keep that a commit then */
 	uint8_t used[8]; /* a bit a version that stamped a commit, for as long as versions are not renamed */
 	/* what may still go wrong */
-	uint8_t crashes, promotions, cuts, deaths, leases, doubts, purges, returns, twins, batches;
+	uint8_t crashes, promotions, cuts, deaths, leases, doubts, purges, returns, twins, batches, switches;
 };
 
 static inline uint8_t md_client_of(int request)

@@ -68,6 +68,8 @@ void md_begin(struct md_state *state, const struct md_bounds *bounds)
 	state->returns = bounds->returns;
 	state->twins = bounds->twins;
 	state->batches = bounds->batches;
+	state->switches = bounds->switches;
+	state->is_synchronous = node->is_synchronous = bounds->replication == MD_SYNCHRONOUS;
 	if (bounds->replication != MD_ALONE && bounds->promotions > 0)
 		state->standby = state->database;
 }
@@ -118,21 +120,35 @@ int md_endings(const struct md_setup *setup, const struct md_state *state, const
 	}
 	if (setup->bounds.replication == MD_ALONE || state->promotions == 0)
 		return 1;
-	if (setup->bounds.replication == MD_SYNCHRONOUS) {
+	if (state->is_synchronous) {
 		endings[0].state.standby = *database;
 		endings[0].state.lags = 0;
 		endings[1].state.lags = 1;
 		endings[1].is_warned = true;
 		return 2;
 	}
-	endings[0].state.standby = state->database; /* it had all before */
-	endings[0].state.lags = 1;
-	return state->lags ? 2 : 1; /* or is further behind */
+	return md_local_ending(setup, state, database, endings);
 }
 
-void md_replicate(const struct md_setup *setup, struct md_state *state)
+int md_local_ending(const struct md_setup *setup, const struct md_state *state,
+	const struct md_database *database, struct md_ending endings[2])
 {
-	if (setup->bounds.replication != MD_SYNCHRONOUS || state->promotions == 0)
+	for (int i = 0; i < 2; i++) {
+		endings[i].state = *state;
+		endings[i].state.database = *database;
+		endings[i].is_warned = false;
+	}
+	if (setup->bounds.replication == MD_ALONE || state->promotions == 0)
+		return 1;
+	endings[1].state.lags = 1;                  /* is further behind */
+	endings[0].state.standby = state->database; /* it had all before */
+	endings[0].state.lags = 1;
+	return state->lags ? 2 : 1;
+}
+
+void md_replicate(struct md_state *state)
+{
+	if (!state->is_synchronous || state->promotions == 0)
 		return;
 	state->standby = state->database;
 	state->lags = 0;

@@ -53,7 +53,8 @@ enum md_nature { MD_FAIR, MD_FREE, MD_FAULT };
 	X(twin_sends, MD_FAULT, "environment")                                                                   \
 	X(stranger_notifies, MD_FAULT, "environment")                                                            \
 	X(crash, MD_FAULT, "environment")                                                                        \
-	X(promotion, MD_FAULT, "environment")
+	X(promotion, MD_FAULT, "environment")                                                                    \
+	X(standbys_are_switched, MD_FAULT, "environment")
 
 enum md_step {
 #define MD_ENUM(name, nature, where) MD_STEP_##name,
@@ -126,8 +127,11 @@ struct md_ending {
 };
 int md_endings(const struct md_setup *setup, const struct md_state *state, const struct md_database *database,
 	struct md_ending endings[2]);
+/* The same for a transaction that waits for no standby, whatever there is. */
+int md_local_ending(const struct md_setup *setup, const struct md_state *state,
+	const struct md_database *database, struct md_ending endings[2]);
 /* A commit that ended without a warning: all before it is replicated too. */
-void md_replicate(const struct md_setup *setup, struct md_state *state);
+void md_replicate(struct md_state *state);
 
 /* How far its client has been told, without holes. */
 uint8_t md_told_prefix(const struct md_setup *setup, const struct md_state *state, int client);

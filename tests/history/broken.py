@@ -138,6 +138,24 @@ def the_last_row_is_missing(world, chance):
 
 
 @breaks
+def a_row_that_was_cleared(world, chance):
+    """Shown behind all others."""
+    found = []
+    for t in world.txns:
+        for op in t.reads("r") if t.read_version else []:
+            last = op.rows[-1][0] if op.rows else None
+            found += [(op, key, value) for key in world.keys for version, value in past(world, key)
+                      if op.a <= key < op.b and not op.more and not op.limit and value is not None
+                      and version < t.read_version and key not in world.states[t.read_version]
+                      and (last is None or (key < last) == op.reverse)]
+    chosen = pick(chance, found)
+    if chosen is None:
+        return None
+    chosen[0].rows.append(chosen[1:])
+    return {"stale_read", "torn_read", "unknown_half_seen"}
+
+
+@breaks
 def a_row_too_many(world, chance):
     chosen = pick(chance, [op for t in world.txns if t.read_version for op in t.reads("r") if op.limit and op.rows])
     if chosen is None:

@@ -123,6 +123,8 @@ def options_seeds():
         yield name, f"host=a\n{name}\t{initial}".encode()
     for name, kind in re.findall(r'\{ "(\w+)", KIND_(\w+),', table):
         yield name, (f"\n!{name}" + ("\t100" if kind == "NUMBER" else "")).encode()
+    for name in ("timeout", "retry_limit", "max_retry_delay", "size_limit"):
+        yield f"far_{name}", f"\n!{name}\t99999999999\n!{name}\t-99999999999\n!{name}\t99999999999999999999".encode()
     yield "schema", b"postgresql://h/d\nschema\tother_1\napplication_name\tx y"
     yield "wrong", b"a=b\nschema\tpg_x\nkey_limit\t2601\n!timeout\t-1\nnone"
 

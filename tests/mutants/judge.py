@@ -13,8 +13,8 @@ import xml.etree.ElementTree as xml
 PYTHON = "/usr/bin/python3"  # Debian's, as ctest has it: it has pytest and psycopg
 PASSED, FAILED, BROKEN = "passed", "failed", "broken"
 UNIT_S, PYTEST_S = 120, 600  # for what hangs
-# A test that waits for what never comes has failed as well: these come from tests/support/waiting.py and pytest.
-FAILURES = re.compile(r"(?:\w+\.)*(AssertionError|TimeoutError|Failed|TimeoutExpired)\b|assert ")
+# A test that waits for what never comes has failed as well: these come from tests/support and pytest.
+FAILURES = re.compile(r"(?:\w+\.)*(AssertionError|TimeoutError|Empty|Failed|TimeoutExpired)\b|assert ")
 
 
 @dataclasses.dataclass

@@ -20,7 +20,7 @@ MUTANTS = [
     Mutant(1, "a-read-at-the-writes-version-loses", "who has read a write is in conflict with it", [
         Edit(CONFLICT, "request->reads[i], request->read_version)", "request->reads[i], request->read_version - 1)")],
         ["resolver_resolve_test.c::test_a_read_at_the_writes_own_version_wins"],
-        history="-: it refuses more than it has to, and what is refused is not wrong"),
+        history="plain"),
     Mutant(1, "writes-conflict-with-writes", "who writes what was written meanwhile loses", [
         Edit(RESOLVE, "\tif (item->verdict.code == 0)\n\t\titem->verdict.code = (uint16_t)vd_preconditions_judge(batch, &item->request);\n",
              "\tif (item->verdict.code == 0)\n\t\titem->verdict.code = (uint16_t)vd_preconditions_judge(batch, &item->request);\n"
@@ -30,19 +30,19 @@ MUTANTS = [
              "\t\tif (vd_window_query(resolver->window, range, item->request.read_version) != 0)\n"
              "\t\t\titem->verdict.code = VD_CODE_NOT_COMMITTED;\n")],
         ["resolver_resolve_test.c::test_writes_do_not_conflict_with_writes"],
-        history="-: it refuses more than it has to, and what is refused is not wrong"),
+        history="plain"),
     Mutant(1, "readers-make-writers-fail", "what a winner has read counts as written", [
         Edit(RESOLVE, "\treturn !walk.failed;\n",
              "\tfor (size_t i = 0; i < request->read_count; i++)\n"
              "\t\tif (!vd_window_stage(resolver->window, request->reads[i], stamp.version))\n\t\t\treturn false;\n"
              "\treturn !walk.failed;\n")],
         ["resolver_resolve_test.c::test_a_reader_does_not_make_a_writer_fail"],
-        history="-: it refuses more than it has to, and what is refused is not wrong"),
+        history="plain"),
 
     # ---- 2: the floor ----
     Mutant(2, "below-the-floor-skips-the-check", "a request older than the memory is judged by what the memory has", [
         Edit(RESOLVE, "\tif (version < horizon->floor)\n\t\treturn VD_CODE_TRANSACTION_TOO_OLD;\n", ""),
-        Edit(WINDOW, "return found > window->floor ? found : window->floor;", "return found;")],
+        Edit(WINDOW, "\tif (read_version < window->floor) {\n", "\tif (false) {\n")],
         ["resolver_resolve_test.c::test_below_the_floor_is_too_old", "resolver_drain_test.py::test_too_old_and_future"],
         history="short_window"),
     Mutant(2, "without-reads-too-old-as-well", "a request that has read nothing is too old", [
@@ -81,7 +81,7 @@ MUTANTS = [
     Mutant(3, "the-preceding-term-at-any-version", "a request of the term before counts at any version", [
         Edit(RESOLVE, " && version == horizon->takeover_version)", ")"),
         Edit(RESOLVE, "\tif (version < horizon->floor)\n\t\treturn VD_CODE_TRANSACTION_TOO_OLD;\n", ""),
-        Edit(WINDOW, "return found > window->floor ? found : window->floor;", "return found;")],
+        Edit(WINDOW, "\tif (read_version < window->floor) {\n", "\tif (false) {\n")],
         ["resolver_resolve_test.c::test_the_preceding_term_counts_at_the_takeovers_version_only"], history="kills"),
     Mutant(3, "the-future-is-believed", "a version above the newest is judged as any other", [
         Edit(RESOLVE, "\tif (version > horizon->newest)\n\t\treturn VD_CODE_FUTURE_VERSION;\n", "")],
@@ -175,7 +175,7 @@ MUTANTS = [
              "\t\t!stage_writes(resolver, batch, &item->request, (struct vd_stamp){ batch->version, 0 }))\n\t\treturn false;\n"
              "\titem->fate = VD_FATE_DECIDED;\n\tvd_client_learn")],
         ["resolver_precondition_test.c::test_a_rejected_request_leaves_no_trace"],
-        history="-: it refuses more than it has to, and what is refused is not wrong"),
+        history="plain"),
     Mutant(5, "losers-are-folded", "what a request that has lost would have written is written", [
         Edit(RESOLVE, "\titem->fate = VD_FATE_DECIDED;\n\tvd_client_learn",
              "\tif (item->verdict.code == VD_CODE_NOT_COMMITTED &&\n"

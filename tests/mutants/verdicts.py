@@ -161,7 +161,8 @@ MUTANTS = [
     # ---- 15: bounded outcomes ----
     Mutant(15, "the-low-water-is-no-prefix", "all numbers up to the last are acknowledged, whatever is open", [
         Edit(LIFE, "\treturn oldest != NULL ? oldest->sequence - 1 : commits->last_sequence;\n", "\treturn oldest != NULL && oldest->sequence == commits->last_sequence ? oldest->sequence - 1 : commits->last_sequence - (oldest != NULL);\n")],
-        ["follower_life_test.c::low_water_is_a_prefix"], quick=True, history="worker_cuts"),
+        ["follower_life_test.c::low_water_is_a_prefix"], quick=True,
+        history="-: it ends with 1021, which is true of anything"),
     Mutant(15, "acknowledgements-do-not-travel-alone", "a client that submits nothing keeps its outcomes for ever", [
         Edit(OUTCOME, "\tif (!idle && low_water - committer->acknowledged < VD_COMMIT_ACKNOWLEDGE_MOST)\n\t\treturn;\n", "\tif (low_water > 0)\n\t\treturn;\n")],
         ["test_commit.py::test_acknowledgements_ride_along_and_go_alone"], history="-: it is about room"),
@@ -174,7 +175,8 @@ MUTANTS = [
         ["resolver_answers_test.py::test_only_what_was_told_is_forgotten"], history="-: a library acknowledges alone when nothing is open"),
     Mutant(15, "forgotten-before-it-is-told-in-an-apply", "… in an apply", [
         Edit(STORE, "AND o.last > e.before AND o.last <= e.low_water;", "AND o.last > e.before;")],
-        ["resolver_answers_test.py::test_only_what_was_told_is_forgotten"], history="worker_cuts"),
+        ["resolver_answers_test.py::test_only_what_was_told_is_forgotten"],
+        history="-: it takes a lost reply and a lost leader at once, which no schedule has"),
     Mutant(15, "nobody-waits-at-his-limit", "a client may leave any number of verdicts unacknowledged", [
         Edit(CLIENTS, "\treturn client->known_used >= clients->limit_known;\n", "\treturn false;\n")],
         ["resolver_resolve_test.c::test_a_client_at_its_limit_waits_and_others_do_not"], history="-: it is about room"),

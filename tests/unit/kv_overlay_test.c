@@ -107,6 +107,9 @@ static void after_a_clear_an_op_reads_nothing(void **state)
 	apply(VD_OP_CLEAR_RANGE, B("x"), B("y"));
 	apply(VD_OP_ADD, B("xx"), B("\1"));
 	expect(B("xx"), VD_OVERLAY_PRESENT, true, B("\1"));
+	expect(B("x"), VD_OVERLAY_ABSENT, true, B("")); /* where the range begins, too */
+	apply(VD_OP_ADD, B("x"), B("\1"));
+	expect(B("x"), VD_OVERLAY_PRESENT, true, B("\1"));
 	apply(VD_OP_ADD, B("w"), B("\1")); /* pending, then cleared */
 	apply(VD_OP_CLEAR, B("w"), B(""));
 	expect(B("w"), VD_OVERLAY_ABSENT, true, B(""));

@@ -122,6 +122,7 @@ static void on_reached(struct md_walk *walk, struct md_state *next)
 	md_state_normalize(next, renames_versions(exploration));
 	md_check(walk, next);
 	exploration->edges++;
+	exploration->is_taken[walk->step] = true;
 	if (walk->breach != MD_HOLDS) {
 		exploration->breach = walk->breach;
 		memcpy(exploration->breach_text, walk->breach_text, sizeof exploration->breach_text);

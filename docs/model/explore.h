@@ -26,8 +26,9 @@ struct md_exploration {
 	char breach_text[200];
 	size_t states, edges;
 	unsigned depth;
-	double seconds; /* of the processor */
-	bool is_full;   /* the limit was reached: not all was explored */
+	double seconds;               /* of the processor */
+	bool is_taken[MD_STEP_COUNT]; /* the steps that were made */
+	bool is_full;                 /* the limit was reached: not all was explored */
 	/* states */
 	uint8_t *arena;
 	size_t arena_used;

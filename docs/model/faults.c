@@ -132,13 +132,14 @@ static void disturb(struct md_walk *walk, const struct md_state *state)
 		next.request[0].twins++;
 		md_reach(walk, &next, MD_STEP_twin_sends, 0, "a twin of A's sends other content as A1");
 	}
-	/* A reply without the token is passed over: nothing changes. */
+	/* A reply without the token is passed over: nothing changes, but that it was taken. */
 	bool is_believed = !md_with(walk->setup, MD_WITHOUT_TOKEN);
-	for (int r = 0; r < MD_REQUESTS && walk->setup->bounds.strangers && is_believed; r++) {
+	for (int r = 0; r < MD_REQUESTS && walk->setup->bounds.strangers; r++) {
 		if (state->request[r].stage != MD_ASKED)
 			continue;
 		struct md_state next = *state;
-		md_tell(walk, &next, r, MD_COMMITTED, state->database.version);
+		if (is_believed)
+			md_tell(walk, &next, r, MD_COMMITTED, state->database.version);
 		md_reach(walk, &next, MD_STEP_stranger_notifies, r, "a stranger tells %s that it is committed",
 			md_request_name(r));
 	}

@@ -39,7 +39,7 @@ static void say_break(const struct md_exploration *exploration)
 
 /* ---- worlds ------------------------------------------------------------------------------------------------- */
 
-static bool run_case(const struct md_case *world, enum md_switch without)
+static bool run_case(const struct md_case *world, enum md_switch without, bool is_taken[MD_STEP_COUNT])
 {
 	struct md_exploration exploration = { .setup = { .bounds = world->bounds, .without = without },
 		.limit_bytes = world->is_long ? limit_bytes_long : limit_bytes };
@@ -53,6 +53,8 @@ static bool run_case(const struct md_case *world, enum md_switch without)
 		say_break(&exploration);
 		md_exploration_print(&exploration, MD_NOBODY, stdout);
 	}
+	for (int i = 0; i < MD_STEP_COUNT; i++)
+		is_taken[i] |= exploration.is_taken[i];
 	fflush(stdout);
 	md_exploration_free(&exploration);
 	return holds;
@@ -61,12 +63,19 @@ static bool run_case(const struct md_case *world, enum md_switch without)
 static int run_cases(bool is_long)
 {
 	size_t wrong = 0, count = 0;
+	bool is_taken[MD_STEP_COUNT] = { false };
 	for (size_t i = 0; i < md_case_count; i++) {
 		if (md_cases[i].is_long != is_long)
 			continue;
 		count++;
-		wrong += !run_case(&md_cases[i], MD_NO_SWITCH);
+		wrong += !run_case(&md_cases[i], MD_NO_SWITCH, is_taken);
 	}
+	/* What never happens proves nothing. */
+	for (int i = 0; i < MD_STEP_COUNT && !is_long; i++)
+		if (!is_taken[i]) {
+			printf("%s is a step of no world\n", md_step_texts[i].name);
+			wrong++;
+		}
 	printf("%zu worlds, %zu wrong\n", count, wrong);
 	return wrong > 0 || count == 0;
 }
@@ -74,12 +83,13 @@ static int run_cases(bool is_long)
 static int run_one(int count, char **arguments)
 {
 	enum md_switch without = MD_NO_SWITCH;
+	bool is_taken[MD_STEP_COUNT] = { false };
 	if (count == 3 && strcmp(arguments[1], "--without") == 0)
 		without = md_switch_find(arguments[2]);
 	for (size_t i = 0; i < md_case_count; i++)
 		if (count >= 1 && strcmp(md_cases[i].name, arguments[0]) == 0 &&
 			(count == 1 || without != MD_NO_SWITCH))
-			return !run_case(&md_cases[i], without);
+			return !run_case(&md_cases[i], without, is_taken);
 	fputs("there is no such world, or no such switch: see model list\n", stderr);
 	return 2;
 }

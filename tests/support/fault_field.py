@@ -8,10 +8,11 @@ a server dies with the thread that started it."""
 import concurrent.futures
 import contextlib
 import logging
-import os
 import pathlib
 import re
+import shutil
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -28,12 +29,6 @@ logging.getLogger("psycopg").setLevel(logging.ERROR)  # sessions of ours are los
 TTL_S = 2
 JUMP = 10 ** 13  # what a takeover adds to the version at least, on another timeline
 SETTINGS = {"wal_retrieve_retry_interval": "100ms", "max_connections": 100}
-
-
-def faketime():
-    """The library that moves a program's clock; None if it is not there."""
-    found = [*pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1")]
-    return str(found[0]) if found else None
 
 
 class Missed(Exception):
@@ -144,15 +139,14 @@ class Resolver:
 
 
 class Field:
-    def __init__(self, build, folder, resolvers, workers, make_worker):
+    def __init__(self, build, folder, resolvers, workers, make_worker, settings):
         self.build, self.folder = pathlib.Path(build), pathlib.Path(folder)
         self.stopping = threading.Event()
         self.failures, self.outages, self.losses = [], [], []
         self.ground = concurrent.futures.ThreadPoolExecutor(1)
         self.clock_lock, self.offset = threading.Lock(), 0
-        self.library = faketime()
         self.watcher = None
-        self.places = [private_pg.Server(params=SETTINGS, folder=self._folder(f"postgresql{n}")) for n in (1, 2)]
+        self.places = [private_pg.Server(params={**SETTINGS, **settings}, folder=self._folder(f"postgresql{n}")) for n in (1, 2)]
         self.resolvers, self.workers, self.make_worker = [], [], make_worker
         self.shape = resolvers, workers
         self.primary, self.spare = self.places
@@ -179,11 +173,13 @@ class Field:
     # ---- life ----
 
     def open(self):
-        self._write_clock()
-        if self.library:
-            for place in self.places:
-                place.environment = {"LD_PRELOAD": self.library, "FAKETIME_TIMESTAMP_FILE": str(self.folder / "clock"),
-                                     "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        clock, library = self.folder / "clock", self.folder / "moved_clock.so"  # where PostgreSQL's account can read them
+        clock.write_bytes(struct.pack("=q", 0))
+        shutil.copy(self.program("tests/fault/moved_clock.so"), library)
+        for path in (clock, library):
+            path.chmod(0o644)
+        for place in self.places:
+            place.environment = {"LD_PRELOAD": str(library), "VERDICT_CLOCK": str(clock)}
         self.on_ground(lambda: self.primary.init().start())
         self.primary.execute(f"CREATE DATABASE {self.name}")
         subprocess.run([self.program("cli/verdict"), "migrate", "--dsn", self.primary.dsn(self.name)], check=True,
@@ -239,6 +235,8 @@ class Field:
         """The same, once it can be done."""
         def tried():
             try:
+                if self.stopping.is_set():
+                    raise Missed("the run ends")
                 return [self.execute(sql, parameters)]
             except psycopg.Error:
                 return None
@@ -279,17 +277,16 @@ class Field:
         self.primary, self.spare = self.spare, self.primary
 
     def move_clock(self, by):
-        if not self.library:
-            raise Missed("PostgreSQL's clock cannot be moved: libfaketime is not installed", for_good=True)
+        """By so many seconds, for all sessions at once."""
         with self.clock_lock:
             self.offset += by
-            self._write_clock()
+            with open(self.folder / "clock", "r+b", buffering=0) as clock:
+                clock.write(struct.pack("=q", self.offset))
 
-    def _write_clock(self):
-        new = self.folder / "clock.new"
-        new.write_text(f"{self.offset:+d}\n")
-        os.chmod(new, 0o644)
-        new.rename(self.folder / "clock")
+    def clock_is_off_by(self):
+        """How many seconds PostgreSQL's clock is ahead of the machine's."""
+        (now,), = self.insist("SELECT extract(epoch FROM clock_timestamp())::float8")
+        return now - time.time()
 
     # ---- who is who ----
 

@@ -173,6 +173,7 @@ class Faults:
     def _move_clock(self, by, seconds):
         self.field.move_clock(by)
         try:
+            wait_until(lambda: abs(self.field.clock_is_off_by() - self.field.offset) < 0.9, "PostgreSQL's clock does not move")
             self.field.rest(seconds)
         finally:
             self.field.move_clock(-by)
@@ -392,8 +393,5 @@ class Faults:
         """Nothing is wrong any more."""
         for route in self.field.routes():
             route.each("clear")
-        with self.field.clock_lock:
-            self.field.offset = 0
-        self.field.move_clock(0) if self.field.library else None
         self.field.on_ground(self._await_nobody_more)
         self.field.insist(ALLOW)

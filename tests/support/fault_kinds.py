@@ -67,6 +67,23 @@ class Faults:
 
     standby_kill, standby_freeze, standby_term = leader_kill, leader_freeze, leader_term
 
+    def leader_late(self, target):
+        (takeover,), = self.field.execute("SELECT pg_get_functiondef('take_office'::regproc)")
+        harmless = takeover.replace("PERFORM pg_terminate_backend(a.pid)", "PERFORM a.pid")
+        if harmless == takeover:
+            raise RuntimeError("take_office ends no sessions")
+        self.field.execute(harmless)
+        try:
+            with self.field.take(target) as node:
+                node.route.each("stall", "")
+                try:
+                    wait_until(lambda: self.field.leader() is not node, "nobody else takes office")
+                finally:
+                    node.route.each("lift", "")
+                return node.name
+        finally:
+            self.field.insist(takeover)
+
     @contextlib.contextmanager
     def _all_nodes(self):
         with contextlib.ExitStack() as locks:

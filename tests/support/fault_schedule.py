@@ -7,7 +7,7 @@ with which parameters. Kinds come in rounds: each (at least) once in a round, in
 moment as the one before. Whoever changes what is drawn, or in which order, raises VERSION."""
 import random
 
-VERSION = 1
+VERSION = 2
 APART_S = 3.2  # on average, where there is time
 BRIEF_S = 180  # runs up to this long have brief faults
 
@@ -78,6 +78,8 @@ def _back(least=0.0, most=1.5):
 KINDS = {
     "leader-kill": ("kill -9 of the leader; it is started again after `back` s", _process("leader", back=_back())),
     "leader-freeze": ("SIGSTOP for `seconds`, then SIGCONT", _process("leader", seconds=_back(0.3, 6))),
+    "leader-late": ("its sessions cannot be ended, and what it sends stalls until another one leads: then it arrives",
+                    _process("leader")),
     "leader-term": ("SIGTERM, its end is awaited, it is started again", _process("leader", back=_back())),
     "standby-kill": ("the same of one that does not lead", _process("standby", back=_back())),
     "standby-freeze": ("the same of one that does not lead", _process("standby", seconds=_back(0.3, 6))),

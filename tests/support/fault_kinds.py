@@ -11,6 +11,7 @@ import psycopg
 
 from fault_field import JUMP, Missed
 from proxy import RESET, TO_CLIENT, TO_SERVER
+from rough_proxy import RoughProxy
 from waiting import wait_until
 
 REFUSE = """
@@ -246,6 +247,15 @@ class Faults:
             route.each("lift", prefix)
         return ""
 
+    def net_late(self, target, hold, late):
+        route, name = self.field.routes_of(target)[0], "verdict-follower"
+        route.each("hold_back", name)
+        self.field.rest(hold)
+        if route.each("release_late", name, late) == 0:
+            raise Missed("no such connection")
+        self.field.rest(late)
+        return f"{sum(proxy.late for proxy in route.proxies)} so far"
+
     def net_refuse(self, target, connection, seconds):
         route, prefix = self._network(target, connection)
         route.each("refuse", True)
@@ -338,12 +348,10 @@ class Faults:
                     self._await_nobody_more()
         return self.field.on_ground(run)
 
-    def _fail_over(self, is_told_lost, receiver=None):
+    def _fail_over(self, is_told_lost):
         field = self.field
         with field.outage(), field.shut_doors():
             field.primary.crash()
-            if receiver is not None:
-                field.spare.signal_backend(receiver, signal.SIGCONT)
             field.spare.promote()
             field.swap_places()
             return field.declare_loss(is_told_lost)
@@ -352,24 +360,25 @@ class Faults:
         return self.field.on_ground(lambda: self._promote_sync(after, severed))
 
     def _promote_sync(self, after, severed):
-        primary, standby = self.field.primary, self.field.spare
-        receiver, cancelled = None, 0
-        try:
-            primary.standby(place=standby, start=False)
-            primary.await_a_standby_that_never_comes("standby1")
-            standby.start()
-            wait_until(lambda: primary.execute("SELECT sync_state FROM pg_stat_replication") == [("sync",)], "no standby in step")
-            self.field.rest(after)
-            if severed:
-                (receiver,), = standby.execute("SELECT pid FROM pg_stat_wal_receiver")
-                standby.signal_backend(receiver, signal.SIGSTOP)
-                cancelled = self._cancel_waits(severed)
-        except Exception:
-            standby.stop("immediate")
-            self._await_nobody_more()
-            raise
-        version = self._fail_over(False, receiver)
-        return f"at version {version}, {cancelled} waits cancelled"
+        primary, standby, cancelled = self.field.primary, self.field.spare, 0
+        with contextlib.closing(RoughProxy(primary.port)) as stream:
+            try:
+                primary.standby(place=standby, start=False, through=stream.port)
+                with self.field.outage():  # every commit waits
+                    primary.await_a_standby_that_never_comes("standby1")
+                    standby.start()
+                    wait_until(lambda: primary.execute("SELECT sync_state FROM pg_stat_replication") == [("sync",)],
+                               "no standby in step")
+                self.field.rest(after)
+                if severed:
+                    with self.field.outage():
+                        stream.lose("", (TO_SERVER, TO_CLIENT))
+                        cancelled = self._cancel_waits(severed)
+            except Exception:
+                standby.stop("immediate")
+                self._await_nobody_more()
+                raise
+        return f"at version {self._fail_over(False)}, {cancelled} waits cancelled"
 
     def promote_lagging(self, _, after, lag):
         return self.field.on_ground(lambda: self._promote_lagging(after, lag))

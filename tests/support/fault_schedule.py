@@ -7,7 +7,7 @@ with which parameters. Kinds come in rounds: each (at least) once in a round, in
 moment as the one before. Whoever changes what is drawn, or in which order, raises VERSION."""
 import random
 
-VERSION = 2
+VERSION = 3
 APART_S = 3.2  # on average, where there is time
 BRIEF_S = 180  # runs up to this long have brief faults
 
@@ -108,6 +108,9 @@ KINDS = {
     "net-swallow": ("what is sent is lost for `seconds`; then, if `end`, the connections are reset",
                     _network(way=lambda d: d.of("to server", "to client", "both"), seconds=_back(0.5, 10),
                              end=lambda d: True if d.is_brief else d.of(True, False))),
+    "net-late": ("a connection that submits is lost, and what it had sent in the last `hold` s arrives `late` s later",
+                 _process(Draw.worker, hold=_back(0.05, 0.6), late=lambda d: d.of(
+                     round(d.rng.uniform(0, 0.3), 3), d.seconds(0.3, 6)))),
     "net-refuse": ("connections are reset, and new ones refused for `seconds`", _network(seconds=_back(0.3, 5))),
     "notify-drop": ("NOTIFYs do not arrive for `seconds`, while the connections live on",
                     _process(lambda d: d.of("leader", "standby", "workers"), seconds=_back(0.5, 8))),

@@ -244,15 +244,18 @@ class Server:
         shutil.rmtree(data, ignore_errors=True)
         shutil.move(copy, data)
 
-    def standby(self, name="standby1", params=None, place=None, start=True):
+    def standby(self, name="standby1", params=None, place=None, start=True, through=None):
         """A streaming standby of this server, started; its application_name is `name` (for synchronous_standby_names). place:
-        a server that does not run, whose folder and port it takes. start: unless False."""
+        a server that does not run, whose folder and port it takes. start: unless False. through: the port of a proxy before us."""
         other = place or Server()
         other.params = {**self.params, **(params or {})}
         other.params.pop("synchronous_standby_names", None)
         other.password = self.password
         self.copy_to(other.data)
         connection = f"host={self.folder} port={self.port} user={SUPERUSER} application_name={name}"
+        if through is not None:
+            connection = (f"host=127.0.0.1 port={through} user={SUPERUSER} password={self.password} application_name={name} "
+                          "sslmode=disable gssencmode=disable")
         with open(other.data / "postgresql.auto.conf", "a", encoding="utf-8") as conf:
             conf.write(f"primary_conninfo = '{connection}'\n")
         signal_file = other.data / "standby.signal"

@@ -12,6 +12,7 @@ import time
 from proxy import CLOSE, RESET, TO_CLIENT, TO_SERVER, Proxy, _Pair
 
 NEVER = float("inf")
+HELD_S = 3600
 
 
 class NotifyFilter:
@@ -46,6 +47,7 @@ class RoughPair(_Pair):
         self.filter = NotifyFilter()
         self.armed = None
         self.ended = 0
+        self.is_orphan = False  # the client is gone, what it has sent is still on its way
 
     def is_called(self, prefix):
         return (self.name or "").startswith(prefix)
@@ -53,11 +55,11 @@ class RoughPair(_Pair):
 
 class RoughProxy(Proxy):
     def __init__(self, port):
-        self.delays, self.stalls, self.losses, self.deaf = {}, set(), {}, set()
+        self.delays, self.stalls, self.losses, self.deaf, self.holds = {}, set(), {}, set(), set()
         self.refuses = False
         self.orders = collections.deque()
         self.pairs = set()
-        self.dropped = 0
+        self.dropped = self.late = 0
         super().__init__(port)
 
     def repoint(self, port):
@@ -79,6 +81,15 @@ class RoughProxy(Proxy):
         """No notification arrives."""
         self.deaf.add(prefix)
 
+    def hold_back(self, prefix):
+        """What is sent to the server stays on its way, until release_late."""
+        self.holds.add(prefix)
+
+    def release_late(self, prefix, seconds):
+        """The clients of these connections are reset; what they had sent arrives so much later, as by a connection that dies slowly."""
+        self.holds.discard(prefix)
+        return self._order("orphan", prefix, seconds)
+
     def refuse(self, on):
         self.refuses = on
 
@@ -98,7 +109,7 @@ class RoughProxy(Proxy):
         self.deaf.discard(prefix)
 
     def clear(self):
-        self.delays, self.stalls, self.losses, self.deaf = {}, set(), {}, set()
+        self.delays, self.stalls, self.losses, self.deaf, self.holds = {}, set(), {}, set(), set()
         self.refuses = False
 
     def matching(self, prefix):
@@ -151,9 +162,33 @@ class RoughProxy(Proxy):
             if verb == "end":
                 self._end(pair, *more)
                 self.cuts += 1
+            elif verb == "orphan":
+                self._orphan(pair, *more)
             else:
                 pair.armed = list(more)
                 return
+
+    def _orphan(self, pair, seconds):
+        way = pair.lanes[TO_SERVER]
+        held = [data for due, data in way if due - time.monotonic() > HELD_S / 2 and data]
+        if not held or pair.is_orphan:
+            self._end(pair, RESET)
+            return
+        pair.is_orphan = True
+        client = pair.sockets[TO_SERVER][0]
+        self._forget(client)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        due = time.monotonic() + seconds
+        pair.lanes = {TO_SERVER: collections.deque([*((due, data) for data in held), (due + 1, None)]),
+                      TO_CLIENT: collections.deque()}
+        self.late += 1
+
+    def _forget(self, side):
+        try:
+            self.selector.unregister(side)
+        except (KeyError, ValueError):
+            pass
 
     def _take(self, pair, way):
         source = pair.sockets[way][0]
@@ -176,8 +211,12 @@ class RoughProxy(Proxy):
             data = self._heard(pair, data)
         if any(way in ways and pair.is_called(prefix) for prefix, ways in list(self.losses.items())):
             pair.swallows = True  # a stream with a hole in it is of no use to anybody
+        if pair.is_orphan:
+            return  # nobody is there to hear it
         if not pair.swallows:
             late = max((s for prefix, s in list(self.delays.items()) if pair.is_called(prefix)), default=0)
+            if way == TO_SERVER and any(pair.is_called(prefix) for prefix in list(self.holds)):
+                late = HELD_S
             pair.lanes[way].append((time.monotonic() + late, data))
 
     def _heard(self, pair, data):
@@ -218,8 +257,5 @@ class RoughProxy(Proxy):
         if pair in self.pairs:
             self.pairs.discard(pair)
             for side in pair.sockets[TO_SERVER]:
-                try:
-                    self.selector.unregister(side)
-                except KeyError:
-                    pass
+                self._forget(side)
             pair.end(how)

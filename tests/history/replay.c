@@ -374,14 +374,27 @@ static void mark_doubtful(const struct txn *txn, const struct op *op)
 		now.doubtful[rank] |= DOUBTFUL_KEY;
 }
 
-/* What a transaction of unknown end that was under way when versions were lost wrote in them: its witness went with it. */
+/* Whether a transaction may have been applied to what was lost, and nobody knows where: it was under way at a loss, and its end is
+ * unknown, or it was told afterwards, and truly, that it was not committed (too old, cancelled): its witness went with it. */
+static bool may_be_lost(const struct txn *txn)
+{
+	if (txn->fate == FATE_UNKNOWN_NEVER)
+		return txn->submit <= (run.has_final ? run.branches[run.branch_count - 1].time : INT64_MAX);
+	if (txn->fate != FATE_REFUSED && txn->fate != FATE_CANCELLED)
+		return false;
+	for (uint32_t b = 1; b < run.branch_count; b++) {
+		if (txn->submit != 0 && txn->submit <= run.branches[b].time && run.branches[b].time < txn->end)
+			return true;
+	}
+	return false;
+}
+
 static void find_doubtful(void)
 {
-	int64_t time = run.has_final ? run.branches[run.branch_count - 1].time : INT64_MAX;
 	now.doubtful_above = run.has_final ? kept_of(now.lineage.branch) : 0;
 	for (size_t i = 0; now.doubtful_above != INT64_MAX && i < run.txn_count; i++) {
 		const struct txn *txn = &run.txns[i];
-		for (uint32_t o = 0; txn->fate == FATE_UNKNOWN_NEVER && txn->submit <= time && o < txn->op_count; o++)
+		for (uint32_t o = 0; may_be_lost(txn) && o < txn->op_count; o++)
 			mark_doubtful(txn, &run.ops[txn->op + o]);
 	}
 }

@@ -147,3 +147,15 @@ def test_dumps_and_names_that_cannot_be(run_check, tmp_path):
     final.write_text(text)
     assert "two histories" in run_check(*arguments, arguments[-1]).stderr
     assert run_check("--final", str(final)).returncode == 2
+
+
+@pytest.mark.parametrize("told_at,kinds", [(400, {"aborted_visible": 1}), (900, {})])
+def test_what_was_seen_and_lost_before_it_was_told(check, tmp_path, told_at, kinds):
+    """A commit was applied and seen, then lost with its server at 500; sent again, it is too old, and is told so. Told so before the
+    loss, it must not have been seen."""
+    (tmp_path / "writer").write_text(f"verdict-history 1 w1 1\nS 1 bank 100 0 0 120 S h/a w1.1\nE 1 {told_at} 1007\n")
+    (tmp_path / "reader").write_text("verdict-history 1 w2 1\nR 1 bank 200 210 1500 220 0 g h/a w1.1\n")
+    (tmp_path / "schedule").write_text("500 lost 1000 10000000001000\n")
+    (tmp_path / "final").write_text("verdict-final 1 10000000001000 h/ h0\nend 0\n")
+    told = check("--final", tmp_path / "final", "--schedule", tmp_path / "schedule", tmp_path / "writer", tmp_path / "reader")
+    assert told["kinds"] == kinds

@@ -27,12 +27,12 @@ SCHEDULES = {}
 PER_WORKER = 4000  # transactions of a run, at most, lest the checker's file grows without end
 
 
-def schedule(nodes=LONG, servers=None, standby=False, through=(), faults=None, seconds=8, second=True, ends_sessions=True, **options):
+def schedule(nodes=LONG, standby=False, through=(), faults=None, seconds=8, second=True, ends_sessions=True, **options):
     """through: whose connections go through a proxy; second: a second node stands by; ends_sessions: of the old leader, when
     office is taken; options: of the workers' database."""
     def note(run):
         SCHEDULES[run.__name__] = run
-        run.nodes, run.servers, run.standby, run.through, run.faults = nodes, servers or {}, standby, through, faults
+        run.nodes, run.standby, run.through, run.faults = nodes, standby, through, faults
         run.seconds, run.options, run.second, run.ends_sessions = seconds, options, second, ends_sessions
         return run
     return note
@@ -41,7 +41,7 @@ def schedule(nodes=LONG, servers=None, standby=False, through=(), faults=None, s
 class Run:
     def __init__(self, build, how, folder, rng):
         self.build, self.how, self.folder, self.rng = pathlib.Path(build), how, pathlib.Path(folder), rng
-        self.server = private_pg.Server(params=how.servers).init().start()
+        self.server = private_pg.Server().init().start()
         self.database = self.server.migrated(self.migrate)
         self.standby = self.server.standby() if how.standby else None
         self.proxy = cutter.Proxy(self.server.port) if how.through else None
@@ -280,20 +280,6 @@ def moved(run):
         run.work(0.4)
         run.database.execute("UPDATE watermark SET version = version + 5")
         run.note("the watermark was moved")
-
-
-@schedule(servers={"synchronous_commit": "off", "autovacuum": "off"})
-def crash(run):
-    """The server crashes, and nobody has flushed the log but who had to."""
-    run.work(1)
-    for pid, in run.server.execute("SELECT pid FROM pg_stat_activity WHERE backend_type IN ('walwriter', 'checkpointer', "
-                                   "'background writer')"):
-        run.server.signal_backend(pid, signal.SIGSTOP)
-    run.work(0.5)
-    run.note("the server crashes")
-    run.server.crash()
-    run.server.start()
-    run.work(3)
 
 
 @schedule()

@@ -90,10 +90,12 @@ MUTANTS = [
     Mutant(3, "a-jump-is-forgotten", "a blind write from a history that was lost is applied", [
         Edit(RESOLVE, "\tif (version < horizon->jump_version)\n\t\treturn VD_CODE_TRANSACTION_TOO_OLD;\n", "")],
         ["resolver_resolve_test.c::test_without_reads_nothing_is_too_old_but_for_a_jump",
-         "test_commit_resolver.py::test_a_version_from_before_a_jump_is_left_behind"], history="lagging_promotion"),
+         "test_commit_resolver.py::test_a_version_from_before_a_jump_is_left_behind"],
+        history="-: a write without reads depends on nothing that a history holds; that its maker had seen what was lost is not in it"),
     Mutant(3, "a-jump-is-not-stored", "only the leader that has jumped knows of it", [
         Edit(STORE, "    jump_version := version;\n", "")],
-        ["test_commit_resolver.py::test_a_version_from_before_a_jump_is_left_behind"], history="lagging_promotion"),
+        ["test_commit_resolver.py::test_a_version_from_before_a_jump_is_left_behind"],
+        history="-: the same, at the next leader"),
     Mutant(3, "a-new-timeline-is-no-difference", "after a promotion versions go on from where the standby was", [
         Edit(STORE, "(held.system_identifier, held.timeline, held.database) IS DISTINCT FROM (system_identifier, timeline, database)",
              "(held.system_identifier, held.database) IS DISTINCT FROM (system_identifier, database)")],

@@ -171,17 +171,14 @@ const struct md_case md_cases[] = {
 		.bounds = { .requests = A1 | B1 | A2, .copies = 1, .raises_floor = true, .overlaps = true } },
 	{ .name = "lease-death",
 		.what = "a death, a lease that runs out",
-
 		.progresses = true,
 		.bounds = { .requests = A1 | B1, .copies = 1, .leases = 1, .deaths = 1 } },
 	{ .name = "copies-lease",
 		.what = "late copies of two requests",
-
 		.progresses = true,
 		.bounds = { .requests = A1 | B1, .copies = 2, .doubts = 1, .leases = 1 } },
 	{ .name = "promotion-cut",
 		.what = "promotion of a synchronous standby, and lost connections",
-
 		.progresses = true,
 		.bounds = { .requests = A1 | B1,
 			.cancels = A1,
@@ -191,7 +188,6 @@ const struct md_case md_cases[] = {
 			.replication = MD_SYNCHRONOUS } },
 	{ .name = "range-lease",
 		.what = "two keys and a change of leader",
-
 		.progresses = true,
 		.bounds = { .requests = A1 | B1 | A2, .ranged = A1, .apart = B1, .copies = 1, .leases = 1 } },
 	/* minutes */

@@ -137,6 +137,9 @@ void place_all(void);
 uint32_t branch_of(int64_t version);
 /* The stamp of a place: 10 bytes. */
 void stamp_of(uint8_t stamp[10], int64_t version, int32_t order);
+/* Whether a transaction may have been applied to what was lost, and nobody knows where: it was under way at a loss, and its end is
+ * unknown, or it was told afterwards, and truly, that it was not committed (too old, cancelled): its witness went with it. */
+bool may_be_lost(const struct txn *txn);
 /* A versionstamped key or value with its stamp. ABSENT if its offset is wrong. */
 sid stamped(sid template, int64_t version, int32_t order);
 /* Where the stamp goes; SIZE_MAX if the offset is wrong. */

@@ -88,11 +88,11 @@ static bool committed_at(int64_t version, sid begin, sid end)
 	return false;
 }
 
-/* Somebody of unknown end, whose witness may have been lost: it may have been the cause. */
+/* Somebody whose witness may have been lost: it may have been the cause. */
 static bool perhaps_committed(sid begin, sid end)
 {
 	for (size_t i = 0; i < run.txn_count && (!run.has_final || run.branch_count > 1); i++) {
-		if (run.txns[i].fate == FATE_UNKNOWN_NEVER && writes_in(&run.txns[i], begin, end))
+		if (may_be_lost(&run.txns[i]) && writes_in(&run.txns[i], begin, end))
 			return true;
 	}
 	return false;

@@ -374,9 +374,7 @@ static void mark_doubtful(const struct txn *txn, const struct op *op)
 		now.doubtful[rank] |= DOUBTFUL_KEY;
 }
 
-/* Whether a transaction may have been applied to what was lost, and nobody knows where: it was under way at a loss, and its end is
- * unknown, or it was told afterwards, and truly, that it was not committed (too old, cancelled): its witness went with it. */
-static bool may_be_lost(const struct txn *txn)
+bool may_be_lost(const struct txn *txn)
 {
 	if (txn->fate == FATE_UNKNOWN_NEVER)
 		return txn->submit <= (run.has_final ? run.branches[run.branch_count - 1].time : INT64_MAX);

@@ -240,7 +240,6 @@ END $$;
 
 -- Gives up on one request: afterwards it is certainly not committed (code 1025), or its verdict is returned.
 -- The order of the statements is the rule: queue row, watermark, then what is known.
--- model: cancel_dequeue, cancel_share, cancel_bury
 -- Once in a transaction, and before anything that writes: else it would take a queue row behind the watermark, and an apply
 -- would dead-lock with it. Never in a prepared transaction, whose locks no session's end sets free.
 --   VD005 not so   VD006 the number is too far above the low-water: what a client gives up is bounded
@@ -279,7 +278,6 @@ END $$;
 -- The fence, first after the queue rows in every apply: moves the watermark from (my term, the version that this
 -- batch was resolved on) to the new version, or raises. Then refuses a batch that would decide a number which is
 -- cancelled, told, or of a client that is not registered; the leader then refreshes what it knows and resolves again.
--- model: apply_fence, apply_check
 --   VD001 fenced   VD002 refused, refresh   VD004 the synchronous standbys were switched on or off
 -- p_firsts: the lowest number that is decided anew, for each client; p_owners: for each number decided anew, its
 -- client's place in p_clients (from 1).
@@ -300,18 +298,16 @@ BEGIN
     -- Should that change before COMMIT, then it still waits for no standby: there is no wait that could be broken off.
     PERFORM set_config('synchronous_commit', 'local', true);
   END IF;
-  -- Tombstones before low-waters: an acknowledgement waits for nobody, and takes the one away as it raises the other. Each of these
-  -- statements has a snapshot of its own, so it is seen by one of them at least.
+  IF (SELECT count(*) FROM unnest(p_clients, p_generations, p_firsts) e(client, generation, first)
+        JOIN clients c ON c.client = e.client AND c.generation = e.generation AND c.low_water < e.first)
+     <> cardinality(p_clients) THEN
+    RAISE EXCEPTION 'refused: a client was purged, or has been told what this batch would decide' USING ERRCODE = 'VD002';
+  END IF;
   IF EXISTS (SELECT 1 FROM tombstones t WHERE t.client = ANY (p_clients)) THEN
     IF EXISTS (SELECT 1 FROM unnest(p_owners, p_sequences) e(owner, sequence)
                  JOIN tombstones t ON t.client = p_clients[e.owner] AND t.sequence = e.sequence) THEN
       RAISE EXCEPTION 'refused: a request of this batch was cancelled' USING ERRCODE = 'VD002';
     END IF;
-  END IF;
-  IF (SELECT count(*) FROM unnest(p_clients, p_generations, p_firsts) e(client, generation, first)
-        JOIN clients c ON c.client = e.client AND c.generation = e.generation AND c.low_water < e.first)
-     <> cardinality(p_clients) THEN
-    RAISE EXCEPTION 'refused: a client was purged, or has been told what this batch would decide' USING ERRCODE = 'VD002';
   END IF;
 END $$;
 
@@ -366,7 +362,6 @@ END $$;
 
 -- Registrations that nobody has used for p_age, 1000 of them at most (call again), under the lock that an apply's fence
 -- respects; it is not held while they are looked for. One whose row is locked is in use.
--- model: purge
 CREATE FUNCTION purge(p_age interval) RETURNS bigint LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
 DECLARE
   old  uuid[];
@@ -420,7 +415,6 @@ END $$;
 -- candidate looked (p_epoch, p_renewals are what it saw). Ends the old leader's backends before it waits for
 -- anything: a frozen one could hold a row lock for ever. The delete of the watermark row waits for a batch in
 -- flight, and fences every later one of the old term.
--- model: take_office, end_backends
 CREATE FUNCTION take_office(p_epoch bigint, p_renewals bigint, p_term uuid, p_node text, p_pids integer[],
                             p_starts timestamptz[], p_ttl interval)
 RETURNS TABLE (epoch bigint, version bigint, previous_term uuid, jump_version bigint, jumped boolean,

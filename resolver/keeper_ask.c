@@ -195,6 +195,7 @@ void vd_keeper_release(struct vd_keeper *keeper, struct vd_pg *pg)
 
 /* ---- taking office ----------------------------------------------------------------------------------------- */
 
+/* model: take_office */
 static const struct vd_pg_statement take_statement = {
 	.name = "take_office",
 	.sql = "SELECT epoch, version, previous_term, jump_version, jumped, system_identifier, timeline, database"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* outcome.h: a resolved batch as rows: what is stored of its verdicts, and what the fence must check.
  *
- * The forms are those of migrations/0001_store.sql. Everything lives in batch->work; false means that it is at its
+ * The forms are those of the migrations. Everything lives in batch->work; false means that it is at its
  * limit. One thread.
  */
 #ifndef VD_RESOLVER_OUTCOME_H

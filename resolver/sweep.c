@@ -32,6 +32,7 @@ static const struct vd_pg_statement end_laggards = {
 		   " AND a.wait_event = 'ClientWrite' AND a.pid <> ALL (l.pids) AND a.pid <> pg_backend_pid()",
 	.columns = { { "application_name", VD_PG_TEXT }, { "ended", VD_PG_BOOL } },
 };
+/* model: purge */
 static const struct vd_pg_statement purge = {
 	.name = "purge",
 	.sql = "SELECT purge($1) AS purged",

@@ -33,6 +33,7 @@ static const struct vd_pg_statement look_statement = {
 	.params = { VD_PG_UUID, VD_PG_INT8, VD_PG_INT8_ARRAY },
 	.columns = ANSWER_COLUMNS,
 };
+/* model: cancel_dequeue, cancel_share, cancel_bury */
 static const struct vd_pg_statement cancel_statement = {
 	.name = "cancel",
 	.sql = ANSWER "cancel($1, $2, $3)",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A row of `outcomes`, as the leader reads it back: two lengths, the entries, and what is left are the details. Only what is of
- * the form in migrations/0001_store.sql is taken, and then each number has the verdict that stands there; the follower takes
+ * the form in the migrations is taken, and then each number has the verdict that stands there; the follower takes
  * what it is told of further ranges to be any bytes at all, and points at nothing but ranges that it has read. */
 #include "common/base/arena.h"
 #include "common/base/endian.h"

@@ -48,7 +48,7 @@ def test_no_schema_and_another_version(run, empty_database, database):
     refused(run("--dsn", database.dsn(), "--schema", "other"), "other")
     database.execute("UPDATE schema_migrations SET checksum = repeat('0', 64)")
     refused(run("--dsn", database.dsn()))
-    database.execute("UPDATE schema_migrations SET number = 999")
+    database.execute("UPDATE schema_migrations SET number = 999 WHERE number = (SELECT max(number) FROM schema_migrations)")
     refused(run("--dsn", database.dsn()))
 
 

@@ -4,8 +4,10 @@
 #include "common/base/codes.h"
 #include "common/text/escape.h"
 
-/* One stretch of stored rows: bounded whatever is asked for. */
-enum { STRETCH_ROWS = 4096, STRETCH_BYTES = 256 * 1024 };
+/* One stretch of stored rows: bounded whatever is asked for. The statement looks at as many rows as it is allowed, however few
+ * bytes are wanted, so it is allowed no more than are likely to be needed: as if each were small, or somewhat smaller than those
+ * before. If they are smaller still, another stretch follows. */
+enum { STRETCH_ROWS = 4096, STRETCH_BYTES = 256 * 1024, SMALL_ROW_BYTES = 16 };
 
 /* ---- the view at the call ---- */
 
@@ -64,6 +66,8 @@ static void on_stretch(void *arg, const struct vd_fetched *fetched)
 	struct vd_walk *walk = arg;
 	struct vd_stored stored;
 	walk->read->fetch = NULL;
+	if (fetched->count > 0)
+		walk->row_bytes = fetched->bytes * 3 / 4 / (int64_t)fetched->count + 1;
 	if (fetched->code != 0)
 		walk->done(walk->arg, fetched->code, fetched->message);
 	else if (!view_take(walk) || !stretch_of(walk, fetched, &stored))
@@ -72,17 +76,24 @@ static void on_stretch(void *arg, const struct vd_fetched *fetched)
 		walk_run(walk, &stored);
 }
 
+static int64_t smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 static void fetch(struct vd_walk *walk, const struct vd_scan_want *want)
 {
 	struct vd_read *read = walk->read;
 	const char *message;
-	int64_t extra = (int64_t)want->extra_rows;
+	int64_t bytes = smaller(walk->bytes, STRETCH_BYTES);
+	int64_t row_bytes = walk->row_bytes > 0 ? walk->row_bytes : SMALL_ROW_BYTES;
+	int64_t rows = smaller(walk->rows, bytes / row_bytes + 1), extra = (int64_t)want->extra_rows;
 	struct vd_fetch_range range = {
 		.range = want->range,
 		.is_reverse = walk->scan.is_reverse,
 		.with_values = walk->with_values || want->needs_values,
-		.rows = walk->rows < STRETCH_ROWS - extra ? walk->rows + extra : STRETCH_ROWS,
-		.bytes = walk->bytes < STRETCH_BYTES ? walk->bytes : STRETCH_BYTES,
+		.rows = rows < STRETCH_ROWS - extra ? rows + extra : STRETCH_ROWS,
+		.bytes = bytes,
 	};
 	walk->wanted_begin = want->range.begin;
 	walk->wanted_end = want->range.end;

@@ -27,6 +27,7 @@ struct vd_walk {
 	struct vd_bytes wanted_begin; /* what is being fetched */
 	struct vd_bytes wanted_end;
 	bool wanted_values;
+	int64_t row_bytes; /* of the rows of the last stretch, about; 0: none has come */
 	bool is_private; /* the scan's overlay is its own */
 };
 

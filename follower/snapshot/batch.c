@@ -141,8 +141,8 @@ static void tell_range(struct vd_fetch *fetch)
 	}
 	/* the statement stopped for the one reason or the other, else there is no more */
 	bool is_complete = (int64_t)count < fetch->range.rows && bytes < fetch->range.bytes;
-	fetch->handler(
-		fetch->arg, &(struct vd_fetched){ .rows = rows, .count = count, .is_complete = is_complete });
+	fetch->handler(fetch->arg,
+		&(struct vd_fetched){ .rows = rows, .count = count, .is_complete = is_complete, .bytes = bytes });
 	free(rows);
 	fetch_free(fetch);
 }

@@ -76,7 +76,7 @@ struct vd_fetched {
 	const struct vd_stored_row *rows;
 	size_t count;
 	bool is_complete;
-	/* of a measure; of one with chunks, the rows above are keys at which they begin */
+	/* of the rows of a range; of a measure (of one with chunks, the rows above are keys at which they begin) */
 	int64_t bytes;
 };
 

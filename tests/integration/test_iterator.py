@@ -153,7 +153,7 @@ def test_own_writes_also_those_since_the_chunk_before(worker, reverse):
 def test_one_chunk_is_read_ahead(servers, migrate, program):
     server = servers(log_statement="all")
     database = server.migrated(migrate)
-    database.execute("INSERT INTO verdict.kv SELECT int4send(i), '' FROM generate_series(0, 9999) i")
+    database.execute("INSERT INTO verdict.kv SELECT int4send(i), repeat('v', 40)::bytea FROM generate_series(0, 9999) i")
     worker = Worker(program, database.dsn())
 
     def reads():

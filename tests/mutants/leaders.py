@@ -2,22 +2,23 @@
 """Mutants of rules 7 to 10: fence, unknown commits, taking office, lease."""
 from mutant import Edit, Mutant
 
-STORE, MEMORY, KEEPER, LEASE = "migrations/0001_store.sql", "resolver/memory.c", "resolver/keeper_ask.c", "resolver/lease.c"
+STORE, FENCING = "migrations/0001_store.sql", "migrations/0002_fence.sql"
+MEMORY, KEEPER, LEASE = "resolver/memory.c", "resolver/keeper_ask.c", "resolver/lease.c"
 FENCE = "  DELETE FROM watermark WHERE version = p_from AND term = p_term;\n"
 
 MUTANTS = [
     # ---- 7: the fence ----
     Mutant(7, "the-fence-knows-no-version", "any batch of the same term passes, also a stalled older one", [
-        Edit(STORE, FENCE, "  DELETE FROM watermark WHERE term = p_term;\n")],
+        Edit(FENCING, FENCE, "  DELETE FROM watermark WHERE term = p_term;\n")],
         ["resolver_office_test.py::test_the_fence_compares_term_and_version"],
         history="-: batches of one leader are sent over one session, in order; a stalled one beside a fresh one takes a test of its own"),
     Mutant(7, "the-fence-knows-no-term", "a batch of another leader passes if the version fits", [
-        Edit(STORE, FENCE, "  DELETE FROM watermark WHERE version = p_from;\n")],
+        Edit(FENCING, FENCE, "  DELETE FROM watermark WHERE version = p_from;\n")],
         ["resolver_office_test.py::test_the_fence_compares_term_and_version"],
         history="-: the version parts two leaders as long as they do not send the same one; that they can takes a test by hand"),
     Mutant(7, "no-fence", "whatever comes is applied", [
-        Edit(STORE, FENCE, "  DELETE FROM watermark;\n"),
-        Edit(STORE, "  IF NOT FOUND THEN\n    RAISE EXCEPTION 'fenced: the watermark is not at version % of term %', p_from, p_term USING ERRCODE = 'VD001';\n  END IF;\n", "")],
+        Edit(FENCING, FENCE, "  DELETE FROM watermark;\n"),
+        Edit(FENCING, "  IF NOT FOUND THEN\n    RAISE EXCEPTION 'fenced: the watermark is not at version % of term %', p_from, p_term USING ERRCODE = 'VD001';\n  END IF;\n", "")],
         ["resolver_office_test.py::test_the_fence_compares_term_and_version",
          "test_leader.py::test_a_frozen_pipeline_lands_late"], history="frozen_pipeline"),
     Mutant(7, "no-fence-without-winners", "a batch in which nobody wins moves no watermark", [

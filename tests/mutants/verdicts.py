@@ -2,7 +2,8 @@
 """Mutants of rules 11 to 16: identity, what is never inferred, adoption, giving up, bounded outcomes, durability."""
 from mutant import Edit, Mutant
 
-STORE, RESOLVE, CLIENTS = "migrations/0001_store.sql", "resolver/resolve.c", "resolver/clients.c"
+STORE, FENCING = "migrations/0001_store.sql", "migrations/0002_fence.sql"
+RESOLVE, CLIENTS = "resolver/resolve.c", "resolver/clients.c"
 OUTCOME, LIFE, INBOX = "follower/commit/outcome.c", "follower/commit/life.c", "follower/commit/inbox.c"
 TOMBSTONES = """  IF EXISTS (SELECT 1 FROM tombstones t WHERE t.client = ANY (p_clients)) THEN
     IF EXISTS (SELECT 1 FROM unnest(p_owners, p_sequences) e(owner, sequence)
@@ -126,18 +127,18 @@ MUTANTS = [
         Edit(STORE, "    INSERT INTO tombstones VALUES (p_client, p_sequence);\n", "")],
         ["resolver_drain_test.py::test_a_cancelled_request_is_certainly_not_committed"], history="give_up"),
     Mutant(14, "the-fence-knows-no-tombstones", "a batch with a request that was given up meanwhile is applied", [
-        Edit(STORE, "  IF EXISTS (SELECT 1 FROM tombstones t WHERE t.client = ANY (p_clients)) THEN\n", "  IF false THEN\n")],
+        Edit(FENCING, "  IF EXISTS (SELECT 1 FROM tombstones t WHERE t.client = ANY (p_clients)) THEN\n", "  IF false THEN\n")],
         ["resolver_drain_test.py::test_a_cancel_that_meets_a_full_batch", "resolver_rules_test.py::test_overlap_with_a_failing_batch"], history="give_up"),
     Mutant(14, "low-waters-before-tombstones", "what was given up, and acknowledged between the two looks, is committed", [
-        Edit(STORE, TOMBSTONES + LOW_WATERS, LOW_WATERS + TOMBSTONES)],
+        Edit(FENCING, TOMBSTONES + LOW_WATERS, LOW_WATERS + TOMBSTONES)],
         ["resolver_drain_test.py::test_cancelled_and_acknowledged_in_the_middle_of_a_fence"],
         history="-: an acknowledgement has to come in the microseconds between"),
     Mutant(14, "the-fence-knows-no-low-water", "a batch decides a number that its client was told of already", [
-        Edit(STORE, " AND c.low_water < e.first)", ")")],
+        Edit(FENCING, " AND c.low_water < e.first)", ")")],
         ["resolver_office_test.py::test_the_fence_refuses_what_was_told_and_who_is_gone"],
         history="-: a library acknowledges only what is decided"),
     Mutant(14, "the-fence-knows-no-registrations", "a batch decides for a client that is not registered any more", [
-        Edit(STORE, "        JOIN clients c ON c.client = e.client AND c.generation = e.generation AND c.low_water < e.first)\n     <> cardinality(p_clients) THEN",
+        Edit(FENCING, "        JOIN clients c ON c.client = e.client AND c.generation = e.generation AND c.low_water < e.first)\n     <> cardinality(p_clients) THEN",
              "        JOIN clients c ON c.client = e.client AND c.generation = e.generation AND c.low_water >= e.first)\n     <> 0 THEN")],
         ["resolver_drain_test.py::test_a_purged_client_is_refused",
          "resolver_office_test.py::test_the_fence_refuses_what_was_told_and_who_is_gone"],
@@ -190,7 +191,7 @@ MUTANTS = [
 
     # ---- 16: durability ----
     Mutant(16, "an-apply-commits-asynchronously", "what was told is lost when the server crashes", [
-        Edit(STORE, "    PERFORM set_config('synchronous_commit', 'local', true);", "    PERFORM set_config('synchronous_commit', 'off', true);"),
+        Edit(FENCING, "    PERFORM set_config('synchronous_commit', 'local', true);", "    PERFORM set_config('synchronous_commit', 'off', true);"),
         Edit("resolver/wires.c", "ELSE 'on' END", "ELSE 'off' END")],
         ["resolver_answers_test.py::test_acknowledged_means_flushed"],
         history="-: workers give something up all the time, which is flushed, and all that was before it as well"),

@@ -16,6 +16,7 @@ struct vd_loop {
 	void (*before)(void *arg);
 	void (*after)(void *arg);
 	void *around_arg;
+	unsigned laters; /* that ran in a row without a look at the sockets */
 };
 
 struct around {
@@ -185,7 +186,10 @@ bool vd_timer_is_armed(const struct vd_timer *timer)
 	return timer->armed;
 }
 
-/* A timer of zero rather than event_active, which would run in this turn and, armed again and again, starve the rest. */
+/* Behind the callbacks that are due already, without another look at the sockets: a turn of the loop is two system calls.
+ * But who calls itself for ever must not keep the sockets waiting for ever. */
+enum { LATERS_MOST = 16 };
+
 bool vd_later_init(struct vd_later *later, struct vd_loop *loop, void (*callback)(void *arg), void *arg)
 {
 	return vd_timer_init(&later->timer, loop, callback, arg);
@@ -198,8 +202,17 @@ void vd_later_fini(struct vd_later *later)
 
 void vd_later_run(struct vd_later *later)
 {
-	if (!vd_timer_is_armed(&later->timer))
+	struct vd_loop *loop = later->timer.loop;
+	VD_ASSERT(later->timer.event != NULL);
+	if (vd_timer_is_armed(&later->timer))
+		return;
+	if (++loop->laters < LATERS_MOST) {
+		later->timer.armed = true;
+		event_active(later->timer.event, EV_TIMEOUT, 1);
+	} else {
+		loop->laters = 0;
 		vd_timer_arm_us(&later->timer, 0);
+	}
 }
 
 void vd_later_cancel(struct vd_later *later)

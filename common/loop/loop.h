@@ -64,7 +64,8 @@ void vd_timer_arm_us(struct vd_timer *timer, int64_t after_us);
 void vd_timer_cancel(struct vd_timer *timer);
 bool vd_timer_is_armed(const struct vd_timer *timer);
 
-/* ---- later: the callback runs in this loop's next turn; a call of its own for "never from inside" ---- */
+/* ---- later: for what is promised never to happen from inside a call. The callback runs behind those that are due already; who
+ * asks again in it, for ever, lets the sockets have their turn now and then ---- */
 
 struct vd_later {
 	struct vd_timer timer;

@@ -28,7 +28,7 @@ struct vd_walk {
 	struct vd_bytes wanted_end;
 	bool wanted_values;
 	int64_t row_bytes; /* of the rows of the last stretch, about; 0: none has come */
-	bool is_private; /* the scan's overlay is its own */
+	bool is_private;   /* the scan's overlay is its own */
 };
 
 /* The range must live in the read's arena, or for ever. done may come from inside. */

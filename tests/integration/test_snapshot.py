@@ -252,6 +252,7 @@ def test_statements_are_counted(servers, migrate, program):
     """Point reads of one turn are one statement, whoever asks; a snapshot is one BEGIN, one watermark, one COMMIT."""
     server = servers(log_statement="all")
     database = server.migrated(migrate)
+    before = count(server, "execute commit")  # the migrations'
     worker = Worker(program, database.dsn(), max_connections=2)
     with server.shut_door():  # so that all are there when the first connection is
         trs = [worker.transaction() for _ in range(40)]
@@ -263,7 +264,7 @@ def test_statements_are_counted(servers, migrate, program):
     for one in trs:
         one.free()
     worker.flush()
-    wait_until(lambda: count(server, "execute commit") == 1, "a COMMIT for the snapshot")
+    wait_until(lambda: count(server, "execute commit") == before + 1, "a COMMIT for the snapshot")
     worker.close()
     worker = Worker(program, database.dsn(), max_connections=2)
     with server.shut_door():
@@ -278,7 +279,7 @@ def test_statements_are_counted(servers, migrate, program):
     assert [count(server, text) for text in counted] == [2, 2, 1 + 4]  # 256 reads a segment
     tr.free()
     worker.flush()
-    wait_until(lambda: count(server, "execute commit") == 2, "a COMMIT for each snapshot")
+    wait_until(lambda: count(server, "execute commit") == before + 2, "a COMMIT for each snapshot")
     worker.close()
 
 

@@ -37,7 +37,8 @@ static const char *file_path(void)
 static void write_file(struct vd_bytes text)
 {
 	FILE *file = fopen(file_path(), "w");
-	if (file == NULL || fwrite(text.data, 1, text.size, file) != text.size || fclose(file) != 0)
+	bool is_written = file != NULL && (text.size == 0 || fwrite(text.data, 1, text.size, file) == text.size);
+	if (!is_written || fclose(file) != 0)
 		abort();
 }
 

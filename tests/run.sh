@@ -41,11 +41,13 @@ quietly cmake --build "$build" --parallel "$(nproc)"
 export ASAN_OPTIONS=${ASAN_OPTIONS:-strict_string_checks=1:detect_stack_use_after_return=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 
+# One more test than there are processors: many of them wait most of the time.
+jobs=$(($(nproc) + 1))
 # ctest's output passes through as it comes; its summary is held back until the skipped tests have been explained.
 summary=$(mktemp)
 trap 'rm -f "$summary"' EXIT
 status=0
-ctest --test-dir "$build" --output-on-failure -j2 "${long[@]}" "${arguments[@]}" 2>&1 |
+ctest --test-dir "$build" --output-on-failure -j"$jobs" "${long[@]}" "${arguments[@]}" 2>&1 |
     awk -v summary="$summary" '
         /^[0-9]+% tests passed/ { held = 1 }
         held { print >summary; next }

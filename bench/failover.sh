@@ -35,7 +35,10 @@ for i in 1 2 3 4; do
 done
 field() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p" | head -n 1; }
 sleep 1
+# A node that dies often is started again after a longer wait: with two of three in it, there would be nobody to fail over to.
+all_there() { [ "$("$build/cli/verdict" status --json | grep -o '"node":' | wc -l)" -eq 3 ]; }
 for n in $(seq "$kills"); do
+    for _ in $(seq 150); do all_there && break; sleep 0.1; done
     leader=$("$build/cli/verdict" status --json | field leader)
     kill -9 "$(cat "$dir/cluster/$leader.pid")"
     killed=$(date +%s%3N)

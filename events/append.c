@@ -65,14 +65,18 @@ static int find(const struct vd_events_append *append, const char *stream, struc
 	return code;
 }
 
+static int find_to_change(const struct vd_events_append *append, const char *stream, struct vd_bytes *name,
+	char room[VD_EVENTS_STREAM_BYTES_MAX + 1], struct vd_events_part **part)
+{
+	return append->is_begun ? VD_ERROR_CLIENT_INVALID_OPERATION : find(append, stream, name, room, part);
+}
+
 int vd_events_append_expect(struct vd_events_append *append, const char *stream, int64_t version)
 {
 	char room[VD_EVENTS_STREAM_BYTES_MAX + 1];
 	struct vd_bytes name;
 	struct vd_events_part *part;
-	if (append->is_begun)
-		return VD_ERROR_CLIENT_INVALID_OPERATION;
-	int code = find(append, stream, &name, room, &part);
+	int code = find_to_change(append, stream, &name, room, &part);
 	if (code != 0)
 		return code;
 	if (version < VD_EVENTS_EXISTS)
@@ -119,9 +123,7 @@ int vd_events_append_event(
 	char room[VD_EVENTS_STREAM_BYTES_MAX + 1];
 	struct vd_bytes name;
 	struct vd_events_part *part;
-	if (append->is_begun)
-		return VD_ERROR_CLIENT_INVALID_OPERATION;
-	int code = find(append, stream, &name, room, &part);
+	int code = find_to_change(append, stream, &name, room, &part);
 	if (code != 0)
 		return code;
 	if (part == NULL)

@@ -27,7 +27,7 @@ int vd_events_cursor_new(struct vd_events *events, struct vd_transaction *transa
 	vd_arena_init(&cursor->names, SIZE_MAX);
 	vd_arena_init(&cursor->arena, SIZE_MAX);
 	cursor->source = source;
-	cursor->left = limit == 0 ? -1 : limit;
+	cursor->at.left = limit == 0 ? -1 : limit;
 	cursor->owns_transaction = cursor->is_snapshot = transaction == NULL;
 	cursor->transaction = transaction;
 	int code = transaction == NULL ? vd_transaction_new(events->database, &cursor->transaction) : 0;
@@ -84,8 +84,8 @@ struct vd_event *vd_events_cursor_add(struct vd_events_cursor *cursor)
 {
 	if (!vd_vector_push(&cursor->page, (struct vd_event){ 0 }))
 		return NULL;
-	if (cursor->left > 0)
-		cursor->left--;
+	if (cursor->at.left > 0)
+		cursor->at.left--;
 	return &cursor->page.items[cursor->page.count - 1];
 }
 
@@ -109,6 +109,11 @@ static void end(struct vd_events_cursor *cursor, int code, const char *message)
 {
 	if (message != cursor->message)
 		snprintf(cursor->message, sizeof cursor->message, "%s", message);
+	if (code != 0) { /* nothing of the page was given: it comes again */
+		iterator_drop(cursor);
+		page_clear(cursor);
+		cursor->at = cursor->page_at;
+	}
 	vd_future_end(cursor->told, code);
 	cursor_unref(cursor);
 }
@@ -203,8 +208,8 @@ static bool place_fetched(struct vd_events_cursor *cursor)
 		}
 		if (is_there)
 			cursor->page.items[kept++] = *event;
-		else if (cursor->left >= 0)
-			cursor->left++;
+		else if (cursor->at.left >= 0)
+			cursor->at.left++;
 	}
 	cursor->page.count = kept;
 	return true;
@@ -241,9 +246,9 @@ static void on_rows(struct vd_future *future, void *arg)
 		failed(cursor, code, vd_future_message(future));
 		return;
 	}
-	for (size_t i = 0; i < count && code == 0 && cursor->left != 0; i++)
+	for (size_t i = 0; i < count && code == 0 && cursor->at.left != 0; i++)
 		code = cursor->source->decode(cursor, &rows[i]);
-	if (!more || cursor->left == 0) {
+	if (!more || cursor->at.left == 0) {
 		iterator_drop(cursor);
 		cursor->is_at_end = true;
 	}
@@ -261,8 +266,8 @@ static int iterator_open(struct vd_events_cursor *cursor)
 {
 	struct vd_selector begin, end;
 	struct vd_range_options options = { .reverse = cursor->is_reverse, .snapshot = cursor->is_snapshot };
-	bool is_limited = cursor->source == &vd_events_source_stream && cursor->left > 0;
-	options.limit = !is_limited ? 0 : cursor->left > INT32_MAX ? INT32_MAX : (int)cursor->left;
+	bool is_limited = cursor->source == &vd_events_source_stream && cursor->at.left > 0;
+	options.limit = !is_limited ? 0 : cursor->at.left > INT32_MAX ? INT32_MAX : (int)cursor->at.left;
 	cursor->source->range(cursor, &begin, &end);
 	return vd_iterator_new(cursor->transaction, &begin, &end, &options, &cursor->iterator);
 }
@@ -289,8 +294,9 @@ struct vd_future *vd_events_cursor_next(struct vd_events_cursor *cursor)
 	vd_future_free(cursor->told);
 	cursor->told = told;
 	page_clear(cursor);
+	cursor->page_at = cursor->at;
 	atomic_fetch_add(&cursor->references, 1);
-	if (cursor->left == 0 || (cursor->is_at_end && !cursor->owns_transaction)) {
+	if (cursor->at.left == 0 || (cursor->is_at_end && !cursor->owns_transaction)) {
 		end(cursor, 0, "");
 		return told;
 	}
@@ -311,7 +317,7 @@ const struct vd_event *vd_events_cursor_events(const struct vd_events_cursor *cu
 
 struct vd_events_position vd_events_cursor_position(const struct vd_events_cursor *cursor)
 {
-	return cursor->position;
+	return cursor->at.position;
 }
 
 const char *vd_events_cursor_message(const struct vd_events_cursor *cursor)

@@ -31,6 +31,13 @@ struct vd_events_fetch {
 	struct vd_future *future;
 };
 
+/* How far a cursor is. */
+struct vd_events_place {
+	int64_t left;                       /* how many events may still be given; −1: any number */
+	struct vd_events_key first, last;   /* rows are in [first, last); what was consumed is cut off */
+	struct vd_events_position position; /* of the feed: all up to it was given or passed over */
+};
+
 struct vd_events_cursor {
 	const struct vd_events_source *source;
 	struct vd_events *events;
@@ -39,15 +46,14 @@ struct vd_events_cursor {
 	bool owns_transaction;
 	bool is_snapshot;
 	bool is_reverse;
-	int64_t left;                     /* how many events may still be given; −1: any number */
-	struct vd_events_key first, last; /* rows are in [first, last); what was consumed is cut off */
+	struct vd_events_place at;
+	struct vd_events_place page_at; /* where it stood before the page; an error puts it back */
 	/* the stream's, or the feed's filter; in names */
 	struct vd_arena names;
 	struct vd_bytes stream;
 	struct vd_bytes prefix, pattern;
 	const char **types;
 	size_t type_count;
-	struct vd_events_position position;
 	/* the page */
 	struct vd_iterator *iterator;
 	struct vd_future *rows;

@@ -13,11 +13,11 @@
 static void range(const struct vd_events_cursor *cursor, struct vd_selector *begin, struct vd_selector *end)
 {
 	static const struct vd_events_position start;
-	bool is_start = memcmp(&cursor->position, &start, sizeof start) == 0;
+	bool is_start = memcmp(&cursor->at.position, &start, sizeof start) == 0;
 	/* the event at the position may stand in the middle of a row */
-	*begin = is_start ? vd_first_greater_or_equal(cursor->first.data, cursor->first.size)
-					  : vd_last_less_or_equal(cursor->first.data, cursor->first.size);
-	*end = vd_first_greater_or_equal(cursor->last.data, cursor->last.size);
+	*begin = is_start ? vd_first_greater_or_equal(cursor->at.first.data, cursor->at.first.size)
+					  : vd_last_less_or_equal(cursor->at.first.data, cursor->at.first.size);
+	*end = vd_first_greater_or_equal(cursor->at.last.data, cursor->at.last.size);
 }
 
 /* ---- the filter ---- */
@@ -64,7 +64,7 @@ static int decode(struct vd_events_cursor *cursor, const struct vd_row *row)
 	struct vd_events_run run;
 	const char *type;
 	size_t space = cursor->events->prefix_size + 1;
-	if (key.size != space + sizeof at.bytes || memcmp(key.data, cursor->last.data, space) != 0)
+	if (key.size != space + sizeof at.bytes || memcmp(key.data, cursor->at.last.data, space) != 0)
 		return 0; /* what lies before the feed */
 	if (!vd_events_key_position(key, &at) ||
 		!vd_events_run_read(vd_bytes_of(row->value, row->value_size), &run))
@@ -72,17 +72,17 @@ static int decode(struct vd_events_cursor *cursor, const struct vd_row *row)
 	bool lets = lets_stream(cursor, vd_bytes_of(run.stream, run.stream_size));
 	uint32_t index = vd_load_be32(at.bytes + VD_EVENTS_STAMP_BYTES);
 	int code = 0;
-	for (uint32_t i = 0; i < run.count && code == 0 && cursor->left != 0; i++) {
+	for (uint32_t i = 0; i < run.count && code == 0 && cursor->at.left != 0; i++) {
 		struct vd_events_position position = vd_events_position_of(at.bytes, index + i);
 		if (!vd_events_run_next(&run, &type, &record))
 			return VD_EVENTS_ERROR_RECORD_INVALID;
-		if (memcmp(&position, &cursor->position, sizeof position) <= 0)
+		if (memcmp(&position, &cursor->at.position, sizeof position) <= 0)
 			continue;
 		if (lets && lets_type(cursor, type))
 			code = add_event(cursor, &run, i, position, record);
-		cursor->position = position;
+		cursor->at.position = position;
 	}
-	vd_events_key_feed(&cursor->first, cursor->events, &cursor->position);
+	vd_events_key_feed(&cursor->at.first, cursor->events, &cursor->at.position);
 	return code;
 }
 
@@ -121,9 +121,9 @@ int vd_events_read_feed(struct vd_events *events, struct vd_transaction *transac
 	}
 	memset(&end, 0xff, sizeof end);
 	cursor->is_snapshot = is_snapshot;
-	cursor->position = after == NULL ? start : *after;
-	vd_events_key_feed(&cursor->first, events, &cursor->position);
-	vd_events_key_feed(&cursor->last, events, &end);
+	cursor->at.position = after == NULL ? start : *after;
+	vd_events_key_feed(&cursor->at.first, events, &cursor->at.position);
+	vd_events_key_feed(&cursor->at.last, events, &end);
 	*out = cursor;
 	return 0;
 }

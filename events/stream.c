@@ -7,8 +7,8 @@
 
 static void range(const struct vd_events_cursor *cursor, struct vd_selector *begin, struct vd_selector *end)
 {
-	*begin = vd_first_greater_or_equal(cursor->first.data, cursor->first.size);
-	*end = vd_first_greater_or_equal(cursor->last.data, cursor->last.size);
+	*begin = vd_first_greater_or_equal(cursor->at.first.data, cursor->at.first.size);
+	*end = vd_first_greater_or_equal(cursor->at.last.data, cursor->at.last.size);
 }
 
 static int decode(struct vd_events_cursor *cursor, const struct vd_row *row)
@@ -22,9 +22,9 @@ static int decode(struct vd_events_cursor *cursor, const struct vd_row *row)
 	event->stream = (const char *)cursor->stream.data;
 	event->version = (int64_t)number + 1;
 	if (cursor->is_reverse)
-		vd_events_key_event(&cursor->last, cursor->events, cursor->stream, number);
+		vd_events_key_event(&cursor->at.last, cursor->events, cursor->stream, number);
 	else
-		vd_events_key_event(&cursor->first, cursor->events, cursor->stream, number + 1);
+		vd_events_key_event(&cursor->at.first, cursor->events, cursor->stream, number + 1);
 	return 0;
 }
 
@@ -51,8 +51,8 @@ int vd_events_read_stream(struct vd_events *events, struct vd_transaction *trans
 	cursor->is_reverse = is_reverse;
 	uint64_t first = from == 0 || is_reverse ? 0 : (uint64_t)from - 1;
 	uint64_t end = from == 0 || !is_reverse ? INT64_MAX : (uint64_t)from;
-	vd_events_key_event(&cursor->first, events, cursor->stream, first);
-	vd_events_key_event(&cursor->last, events, cursor->stream, end);
+	vd_events_key_event(&cursor->at.first, events, cursor->stream, first);
+	vd_events_key_event(&cursor->at.last, events, cursor->stream, end);
 	*out = cursor;
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a stream: forward and backward, from anywhere, a page at a time. */
+#include "events/keys.h"
 #include "tests/events/contract.h"
 
 #include <string.h>
@@ -173,7 +174,41 @@ static void freed_while_a_page_is_on_its_way(void **state)
 	vd_events_close(events);
 }
 
+/* What cannot be read is said, and what lies before it is not passed over. */
+static void a_page_that_failed_comes_again(void **state)
+{
+	(void)state;
+	struct vd_events *events = contract_store();
+	struct vd_transaction *transaction;
+	struct vd_events_cursor *cursor;
+	struct vd_events_key key;
+	size_t count;
+	assert_int_equal(contract_append(events, "a", VD_EVENTS_ANY, 2, "1", "2"), 0);
+	vd_events_key_event(&key, events, VD_BYTES("a"), 2);
+	assert_int_equal(vd_transaction_new(contract_database(), &transaction), 0);
+	vd_transaction_set(transaction, key.data, key.size, "no event", 8);
+	struct vd_future *future = vd_transaction_commit(transaction);
+	assert_int_equal(vd_future_wait(future), 0);
+	vd_future_free(future);
+	assert_int_equal(vd_events_read_stream(events, NULL, "a", 0, 0, false, &cursor), 0);
+	for (int turn = 0; turn < 2; turn++) {
+		assert_int_equal(vd_future_wait(vd_events_cursor_next(cursor)), VD_EVENTS_ERROR_RECORD_INVALID);
+		assert_string_not_equal(vd_events_cursor_message(cursor), "");
+		(void)vd_events_cursor_events(cursor, &count);
+		assert_int_equal(count, 0);
+	}
+	vd_transaction_reset(transaction);
+	vd_transaction_clear(transaction, key.data, key.size);
+	future = vd_transaction_commit(transaction);
+	assert_int_equal(vd_future_wait(future), 0);
+	vd_future_free(future);
+	vd_transaction_free(transaction);
+	assert_string_equal(contract_all(cursor), "a/1:1 a/2:2");
+	vd_events_close(events);
+}
+
 const struct CMUnitTest contract_read_tests[] = {
+	cmocka_unit_test(a_page_that_failed_comes_again),
 	cmocka_unit_test(isolated_and_missing),
 	cmocka_unit_test(from_anywhere_in_both_directions),
 	cmocka_unit_test(an_event_comes_back_whole),

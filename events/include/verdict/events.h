@@ -169,10 +169,11 @@ VD_CHECKED int vd_events_read_feed(struct vd_events *events, struct vd_transacti
 	bool is_snapshot, struct vd_events_cursor **out);
 
 /* The next events, read ahead while the caller looks at those before. The future is borrowed until the next call of this, which
- * gives the same one until that has ended. Ends with 0, an error of a read, or 8007; may be asked again. NULL: no memory. */
+ * gives the same one until that has ended. Ends with 0, an error of a read, or 8007; after an
+ * error it has no events, and the next call asks for the same ones again. NULL: no memory. */
 VD_CHECKED struct vd_future *vd_events_cursor_next(struct vd_events_cursor *cursor);
-/* What the last one brought, borrowed until the next one is asked for: at least one event, or none and then there are no more
- * for now. A page holds 120,000 bytes of what is stored, or one event; the cursor about three of them, whatever the length
+/* What the last one brought, borrowed until the next one is asked for: at least one event, or none, and then
+ * these were all that there are yet. A page holds 120,000 bytes of what is stored, or one event; the cursor about three of them, whatever the length
  * of the stream. */
 VD_PUBLIC const struct vd_event *vd_events_cursor_events(
 	const struct vd_events_cursor *cursor, size_t *count);

@@ -36,6 +36,9 @@ static const struct row rows[] = {
 	{ "read_your_writes_disable", KIND_EARLY_FLAG, AT(read_your_writes_disabled), 0, 0 },
 	{ "bypass_unreadable", KIND_FLAG, AT(bypass_unreadable), 0, 0 },
 	{ "read_system_keys", KIND_FLAG, AT(read_system_keys), 0, 0 },
+	{ "access_system_keys", KIND_FLAG, AT(access_system_keys), 0, 0 },
+	{ "lock_aware", KIND_FLAG, AT(lock_aware), 0, 0 },
+	{ "read_lock_aware", KIND_FLAG, AT(read_lock_aware), 0, 0 },
 	{ "long_snapshot", KIND_EARLY_FLAG, AT(long_snapshot), 0, 0 },
 	{ "report_conflicting_keys", KIND_FLAG, AT(report_conflicting_keys), 0, 0 },
 };

@@ -24,6 +24,9 @@ struct vd_options {
 	bool read_your_writes_disabled;
 	bool bypass_unreadable;
 	bool read_system_keys;
+	bool access_system_keys; /* reads and writes them */
+	bool lock_aware;         /* reads and writes a locked store */
+	bool read_lock_aware;    /* only reads one */
 	bool report_conflicting_keys;
 	bool long_snapshot;
 };

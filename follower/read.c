@@ -39,6 +39,7 @@ int vd_read_join(struct vd_transaction *transaction, const char **message)
 	if (member->snapshot != NULL)
 		return 0;
 	member->is_long = transaction->options.long_snapshot;
+	member->is_lock_aware = transaction->options.lock_aware || transaction->options.read_lock_aware;
 	int code = vd_member_join(transaction->database->snapshots, member);
 	if (code == VD_CODE_OVERLOADED)
 		*message = "as many long snapshots are open as max_long_snapshots allows";

@@ -131,6 +131,11 @@ static int request_of(struct vd_submission *submission, struct vd_request *reque
 	request->preconditions = transaction->preconditions.items;
 	request->precondition_count = transaction->preconditions.count;
 	request->reports_conflicts = transaction->options.report_conflicting_keys;
+	request->is_lock_aware = transaction->options.lock_aware;
+	request->lock_change = transaction->lock_change;
+	if (transaction->lock_change != VD_LOCK_KEEP)
+		request->lock = vd_bytes_of(transaction->lock, sizeof transaction->lock);
+	request->above_version = transaction->above_version;
 	submission->reads = request->reads;
 	submission->read_count = request->read_count;
 	/* without a read of its own it carries the newest pair that is known here */
@@ -192,7 +197,7 @@ static void submission_resume(struct vd_submission *submission)
 		return;
 	const struct vd_member *member = &transaction->member;
 	bool is_read_only = transaction->mutations.count == 0 && vd_conflicts_count(&transaction->writes) == 0 &&
-						transaction->preconditions.count == 0;
+						transaction->preconditions.count == 0 && transaction->lock_change == VD_LOCK_KEEP;
 	/* what must not be older than the transaction, and what the database has not been asked for yet */
 	bool needs_version = (vd_conflicts_count(&transaction->reads) > 0 && !member->has_version) ||
 						 (!transaction->database->newest.known && !member->has_term);

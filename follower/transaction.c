@@ -60,7 +60,8 @@ struct vd_future *vd_transaction_forked(const struct vd_transaction *transaction
 
 struct vd_bytes vd_transaction_last_key(const struct vd_transaction *transaction)
 {
-	return transaction->options.read_system_keys ? VD_BYTES("\xff\xff") : VD_KEYS_END;
+	const struct vd_options *options = &transaction->options;
+	return options->read_system_keys || options->access_system_keys ? VD_SYSTEM_KEYS_END : VD_KEYS_END;
 }
 
 struct vd_overlay *vd_transaction_view(const struct vd_transaction *transaction, bool snapshot)
@@ -124,6 +125,8 @@ void vd_transaction_clear_state(struct vd_transaction *transaction)
 	transaction->mutation_bytes = 0;
 	transaction->preconditions.count = 0;
 	transaction->precondition_bytes = 0;
+	transaction->lock_change = VD_LOCK_KEEP;
+	transaction->above_version = 0;
 	transaction->options.next_write_no_conflict = false;
 	vd_arena_reset(&transaction->arena);
 	vd_sequences_init(&transaction->sequences, &transaction->arena);

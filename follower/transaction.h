@@ -13,7 +13,7 @@
  *    lost snapshot, then what is wrong with the call itself.
  *
  * Under the guard. The public calls are in transaction.c, write.c, get.c, get_key.c, get_range.c, submission.c, committed.c, conflicting.c,
- * retry.c, run.c, iterator.c and sequence.c.
+ * retry.c, run.c, iterator.c, lock.c and sequence.c.
  */
 #ifndef VD_FOLLOWER_TRANSACTION_H
 #define VD_FOLLOWER_TRANSACTION_H
@@ -67,6 +67,9 @@ struct vd_transaction {
 		VD_VECTOR(struct vd_precondition);
 	} preconditions;
 	size_t precondition_bytes;
+	uint32_t lock_change; /* enum vd_lock_change */
+	uint8_t lock[VD_LOCK_BYTES];
+	uint64_t above_version;
 	struct vd_conflicts reads;
 	struct vd_conflicts writes; /* beyond those of the mutations */
 	struct vd_member member;

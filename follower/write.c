@@ -77,7 +77,8 @@ void vd_transaction_write(struct vd_transaction *transaction, struct vd_mutation
 	transaction->options.next_write_no_conflict = false;
 	if (!trim(&mutation, limits))
 		return;
-	if (vd_mutation_validate(&mutation, limits, &refusal) != 0) {
+	struct vd_bytes last = transaction->options.access_system_keys ? VD_SYSTEM_KEYS_END : VD_KEYS_END;
+	if (vd_mutation_validate(&mutation, last, limits, &refusal) != 0) {
 		defer(transaction, &refusal);
 		return;
 	}

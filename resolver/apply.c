@@ -57,6 +57,12 @@ static const struct vd_pg_statement insert_outcomes = {
 	.params = { VD_PG_UUID_ARRAY, VD_PG_INT8_ARRAY, VD_PG_INT8_ARRAY, VD_PG_INT8_ARRAY, VD_PG_BYTEA_ARRAY,
 		VD_PG_BYTEA_ARRAY, VD_PG_TEXT_ARRAY },
 };
+/* Behind the fence, which has carried the lock on as it was. */
+static const struct vd_pg_statement change_lock = {
+	.name = "change_lock",
+	.sql = "UPDATE watermark SET lock = CASE WHEN $1 THEN $2 END",
+	.params = { VD_PG_BOOL, VD_PG_UUID },
+};
 static const struct vd_pg_statement forget = {
 	.name = "forget",
 	.sql = "SELECT forget($1, $2, $3)",
@@ -194,6 +200,17 @@ static size_t query_data(struct vd_apply *apply, struct vd_pg_segment *segment)
 	return count;
 }
 
+static void query_lock(struct vd_apply *apply, struct vd_pg_segment *segment)
+{
+	const struct vd_batch *batch = apply->batch;
+	if (vd_lock_equal(&batch->lock, &batch->lock_before))
+		return;
+	struct vd_pg_params *params = new_params(&apply->arena);
+	vd_pg_params_bool(params, batch->lock.is_held);
+	vd_pg_params_uuid(params, batch->lock.id);
+	vd_pg_query(segment, &change_lock, params, NULL, NULL);
+}
+
 static void query_outcomes(struct vd_apply *apply, struct vd_pg_segment *segment)
 {
 	const struct vd_batch_rows *rows = &apply->batch->rows;
@@ -292,6 +309,7 @@ static void query_rest(struct vd_apply *apply, struct vd_pg_segment *segment, si
 {
 	apply->judge.data_begin = before;
 	apply->judge.data_end = before + query_data(apply, segment);
+	query_lock(apply, segment);
 	query_outcomes(apply, segment);
 	vd_pg_query(segment, &vd_pg_commit, NULL, on_commit_row, apply);
 	if (!apply->order->is_synchronous)

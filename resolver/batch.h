@@ -18,6 +18,7 @@
 #include "common/kv/overlay.h"
 #include "common/kv/request.h"
 #include "resolver/clients.h"
+#include "resolver/lock.h"
 
 /* The order of a winner in its batch has 16 bits. */
 #define VD_BATCH_REQUESTS_MAX 65535
@@ -185,6 +186,8 @@ struct vd_batch {
 	struct vd_presence *presence; /* NULL: no range has to be empty */
 	uint64_t from;                /* the version that it was resolved on */
 	uint64_t version;             /* its own */
+	struct vd_lock lock_before;   /* the lock that it was resolved on */
+	struct vd_lock lock;          /* and what its winners have made of it */
 	struct vd_counts counts;
 	struct vd_batch_writes writes;
 	struct vd_batch_rows rows;

@@ -91,7 +91,7 @@ void vd_drain_hold(struct vd_drain *drain);
 /* From settle: of the turns that were sent, the first `landed` are committed; the others never will be. */
 void vd_drain_settled(struct vd_drain *drain, uint32_t landed);
 /* The same, and memory is to be read anew. */
-void vd_drain_reloaded(struct vd_drain *drain, uint64_t version);
+void vd_drain_reloaded(struct vd_drain *drain, uint64_t version, const struct vd_lock *lock);
 
 /* Claims what is there now, once, and then no more. */
 void vd_drain_resign(struct vd_drain *drain, int64_t within_ms);

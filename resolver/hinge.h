@@ -18,6 +18,7 @@
 
 #include "common/loop/loop.h"
 #include "resolver/lease.h"
+#include "resolver/lock.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -29,6 +30,7 @@ struct vd_takeover {
 	uint8_t previous_term[16];
 	int64_t epoch;
 	uint64_t version; /* the floor */
+	struct vd_lock lock;
 	uint64_t jump_version;
 	bool jumped;
 	/* Which server it was, as the keeper's connection and the statement itself saw it. */

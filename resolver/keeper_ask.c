@@ -198,13 +198,15 @@ void vd_keeper_release(struct vd_keeper *keeper, struct vd_pg *pg)
 /* model: take_office */
 static const struct vd_pg_statement take_statement = {
 	.name = "take_office",
-	.sql = "SELECT epoch, version, previous_term, jump_version, jumped, system_identifier, timeline, database"
-		   " FROM take_office($1, $2, $3, $4, $5, $6, $7)",
+	.sql =
+		"SELECT epoch, version, previous_term, jump_version, jumped, system_identifier, timeline, database,"
+		" lock_held"
+		" FROM take_office($1, $2, $3, $4, $5, $6, $7)",
 	.params = { VD_PG_INT8, VD_PG_INT8, VD_PG_UUID, VD_PG_TEXT, VD_PG_INT4_ARRAY, VD_PG_TIMESTAMPTZ_ARRAY,
 		VD_PG_INTERVAL },
 	.columns = { { "epoch", VD_PG_INT8 }, { "version", VD_PG_INT8 }, { "previous_term", VD_PG_UUID },
 		{ "jump_version", VD_PG_INT8 }, { "jumped", VD_PG_BOOL }, { "system_identifier", VD_PG_INT8 },
-		{ "timeline", VD_PG_INT4 }, { "database", VD_PG_OID } },
+		{ "timeline", VD_PG_INT4 }, { "database", VD_PG_OID }, { "lock_held", VD_PG_UUID } },
 };
 
 static void on_taken_row(void *arg, const struct vd_pg_rows *rows)
@@ -224,6 +226,9 @@ static void on_taken_row(void *arg, const struct vd_pg_rows *rows)
 	takeover->system_identifier = (uint64_t)vd_pg_rows_int8(rows, 0, 5);
 	takeover->timeline = (uint32_t)vd_pg_rows_int4(rows, 0, 6);
 	takeover->database_oid = (uint32_t)vd_pg_rows_int8(rows, 0, 7);
+	struct vd_pg_uuid lock = vd_pg_rows_uuid(rows, 0, 8);
+	takeover->lock.is_held = !vd_pg_rows_null(rows, 0, 8);
+	memcpy(takeover->lock.id, lock.bytes, sizeof takeover->lock.id);
 }
 
 static void on_taken(void *arg, const struct vd_pg_outcome *outcome)

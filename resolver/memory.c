@@ -55,6 +55,7 @@ static void begin_anew(struct vd_memory *memory, uint64_t floor)
 	for (size_t i = 0; i < VD_MEMORY_BATCHES; i++)
 		vd_batch_empty(&memory->batches[i], &memory->clients);
 	memory->under_way_count = 0;
+	memory->lock = (struct vd_lock){ 0 };
 	vd_clients_forget_all(&memory->clients);
 	if (floor >= vd_window_floor(memory->resolver.window)) {
 		vd_window_reset(memory->resolver.window, floor);
@@ -82,6 +83,12 @@ void vd_memory_reload(struct vd_memory *memory, uint64_t version, int64_t now_us
 	begin_anew(memory, version);
 	if (version > memory->versions.newest)
 		vd_versions_commit(&memory->versions, version, now_us);
+}
+
+void vd_memory_set_lock(struct vd_memory *memory, const struct vd_lock *lock)
+{
+	VD_ASSERT(memory->under_way_count == 0);
+	memory->lock = *lock;
 }
 
 enum vd_settled vd_memory_settle(
@@ -160,6 +167,26 @@ uint64_t vd_memory_newest(const struct vd_memory *memory)
 		if (memory->under_way[i]->state == VD_BATCH_RESOLVED)
 			newest = memory->under_way[i]->version;
 	return newest;
+}
+
+/* The lock as of that version. */
+static struct vd_lock newest_lock(const struct vd_memory *memory)
+{
+	struct vd_lock lock = memory->lock;
+	for (uint32_t i = 0; i < memory->under_way_count; i++)
+		if (memory->under_way[i]->state == VD_BATCH_RESOLVED)
+			lock = memory->under_way[i]->lock;
+	return lock;
+}
+
+/* The version that one of the requests asks to lie above, if it gets the lock; 0: none. */
+static uint64_t version_asked(const struct vd_batch *batch)
+{
+	uint64_t most = 0;
+	for (uint32_t i = 0; i < batch->count; i++)
+		if (batch->items[i].refused_code == 0 && batch->items[i].request.above_version > most)
+			most = batch->items[i].request.above_version;
+	return most;
 }
 
 /* ---- Clients ---- */
@@ -300,6 +327,7 @@ static void batch_unstage(struct vd_memory *memory, struct vd_batch *batch, int6
 static bool batch_try(struct vd_memory *memory, struct vd_batch *batch, bool list_verdicts, int64_t now_us)
 {
 	vd_batch_start_over(batch);
+	batch->lock = batch->lock_before;
 	if (!vd_fold_begin(batch, &memory->options.limits) || !vd_fold_supply(batch) || !vd_presence_begin(batch))
 		return false;
 	return vd_resolve(&memory->resolver, batch) && vd_fold_end(batch) && vd_outcome_rows(batch) &&
@@ -328,6 +356,9 @@ bool vd_memory_resolve(struct vd_memory *memory, struct vd_batch *batch, bool li
 		return false;
 	}
 	batch->from = vd_memory_newest(memory);
+	batch->lock_before = newest_lock(memory);
+	if (version_asked(batch) > 0)
+		vd_versions_lift(&memory->versions, version_asked(batch), now_us);
 	batch->version = vd_versions_next(&memory->versions, batch->from, now_us);
 	memory->resolver.horizon.newest = batch->from;
 	memory->resolver.horizon.floor = vd_window_floor(memory->resolver.window);
@@ -360,6 +391,7 @@ void vd_memory_publish(struct vd_memory *memory, struct vd_batch *batch, int64_t
 		memory->under_way_count > 0 && memory->under_way[0] == batch && batch->state == VD_BATCH_RESOLVED);
 	vd_window_publish(memory->resolver.window, batch->version);
 	vd_versions_commit(&memory->versions, batch->version, now_us);
+	memory->lock = batch->lock;
 	for (size_t i = 0; i < batch->rows.forget_count; i++) {
 		struct vd_client *client = vd_clients_find(&memory->clients, &batch->rows.forget_clients[i]);
 		if (client != NULL && client->generation == batch->rows.forget_generations[i])

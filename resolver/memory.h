@@ -52,8 +52,9 @@ struct vd_memory {
 	struct vd_batch batches[VD_MEMORY_BATCHES];
 	struct vd_batch *under_way[VD_MEMORY_BATCHES]; /* open, in the order they were opened */
 	uint32_t under_way_count;
-	uint64_t serial; /* of the batch opened last */
-	uint64_t marks;  /* how often batches were bound */
+	struct vd_lock lock; /* as of versions.newest */
+	uint64_t serial;     /* of the batch opened last */
+	uint64_t marks;      /* how often batches were bound */
 };
 
 VD_MUST_USE struct vd_memory *vd_memory_new(const struct vd_memory_options *options);
@@ -69,6 +70,9 @@ void vd_memory_take_office(struct vd_memory *memory, const uint8_t term[VD_TERM_
  * up; the window begins anew with this version as its floor, and the clients' rows must be read again. The version
  * must not be below the newest one known. */
 void vd_memory_reload(struct vd_memory *memory, uint64_t version, int64_t now_us);
+
+/* Right behind either: the lock that was read with that version. Without it, none is held. */
+void vd_memory_set_lock(struct vd_memory *memory, const struct vd_lock *lock);
 
 /* How the end of a lost connection is settled, by the watermark as read on a fresh one (rule 8). */
 enum vd_settled {

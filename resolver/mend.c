@@ -144,12 +144,13 @@ void vd_drain_settled(struct vd_drain *drain, uint32_t landed)
 	vd_drain_go(drain);
 }
 
-void vd_drain_reloaded(struct vd_drain *drain, uint64_t version)
+void vd_drain_reloaded(struct vd_drain *drain, uint64_t version, const struct vd_lock *lock)
 {
 	/* Memory gives all batches up; a question that is under way must not put its answer into one. */
 	for (unsigned i = 0; i < 2; i++)
 		drain->turns[i].question.is_abandoned = true;
 	vd_memory_reload(memory_of(drain), version, vd_clock_us());
+	vd_memory_set_lock(memory_of(drain), lock);
 	for (unsigned i = drain->active; i-- > 0;) {
 		struct vd_turn *turn = drain->order[i];
 		if (turn->is_asking)

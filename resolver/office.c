@@ -167,6 +167,7 @@ void vd_office_begin(struct vd_office *office, struct vd_loop *loop,
 	office->memory = new_memory(settings);
 	vd_memory_take_office(office->memory, takeover->term, takeover->previous_term, takeover->version,
 		takeover->jump_version, vd_clock_us());
+	vd_memory_set_lock(office->memory, &takeover->lock);
 	VD_ASSERT(vd_timer_init(&office->timer, loop, on_tick, office));
 	vd_timer_arm_ms(&office->timer, TICK_MS);
 	vd_settle_init(&office->settle, office);

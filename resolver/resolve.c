@@ -4,6 +4,7 @@
 
 #include "resolver/conflict.h"
 #include "resolver/fold.h"
+#include "resolver/lock.h"
 #include "resolver/precondition.h"
 #include "resolver/sequence.h"
 
@@ -79,6 +80,8 @@ static bool gates(struct vd_resolver *resolver, struct vd_batch *batch, struct v
 {
 	item->verdict.code = item->refused_code;
 	if (item->verdict.code == 0)
+		item->verdict.code = (uint16_t)vd_lock_judge(&batch->lock, &item->request);
+	if (item->verdict.code == 0)
 		item->verdict.code = (uint16_t)vd_horizon_judge(&resolver->horizon, &item->request);
 	if (item->verdict.code == 0 && !vd_conflict_judge(resolver->window, item, &batch->work))
 		return false;
@@ -140,6 +143,7 @@ static bool decide(struct vd_resolver *resolver, struct vd_batch *batch, struct 
 		VD_ASSERT(batch->counts.committed < VD_BATCH_REQUESTS_MAX);
 		struct vd_stamp stamp = { batch->version, (uint16_t)batch->counts.committed };
 		item->verdict.order = stamp.order;
+		vd_lock_follow(&batch->lock, &item->request);
 		if (!vd_fold_request(batch, &numbered.request, stamp) ||
 			!stage_writes(resolver, batch, &numbered.request, stamp))
 			return false;

@@ -2,7 +2,7 @@
 /* resolve.h: verdicts, and nothing else.
  *
  * One pass over a batch in order of arrival. Each request goes through the same gates (docs/rules.md, rule 5):
- * duplicate, validity, too old or future, conflict, precondition, number and stamp, fold; only then do its write
+ * duplicate, validity, the lock, too old or future, conflict, precondition, number and stamp, fold; only then do its write
  * ranges enter the window's stage. So a stamped key is in the window under its final name, and a request that is not
  * committed leaves no trace. Pure: a function of batch, clients, window and horizon. One thread.
  */

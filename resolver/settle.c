@@ -21,8 +21,8 @@ static const struct vd_pg_statement end_backends = {
 };
 static const struct vd_pg_statement read_watermark = {
 	.name = "read_watermark",
-	.sql = "SELECT term, version FROM watermark ORDER BY version DESC LIMIT 1",
-	.columns = { { "term", VD_PG_UUID }, { "version", VD_PG_INT8 } },
+	.sql = "SELECT term, version, lock FROM watermark ORDER BY version DESC LIMIT 1",
+	.columns = { { "term", VD_PG_UUID }, { "version", VD_PG_INT8 }, { "lock", VD_PG_UUID } },
 };
 
 static void on_watermark(void *arg, const struct vd_pg_rows *rows)
@@ -34,6 +34,9 @@ static void on_watermark(void *arg, const struct vd_pg_rows *rows)
 	struct vd_pg_uuid term = vd_pg_rows_uuid(rows, 0, 0);
 	memcpy(settle->term, term.bytes, sizeof settle->term);
 	settle->version = (uint64_t)vd_pg_rows_int8(rows, 0, 1);
+	struct vd_pg_uuid lock = vd_pg_rows_uuid(rows, 0, 2);
+	settle->lock.is_held = !vd_pg_rows_null(rows, 0, 2);
+	memcpy(settle->lock.id, lock.bytes, sizeof settle->lock.id);
 }
 
 static void log_settled(const struct vd_settle *settle, const char *consequence)
@@ -64,7 +67,7 @@ static void judge(struct vd_settle *settle, const struct vd_pg *pg)
 		log_settled(settle, was_restarted ? "the server was restarted, so all is read anew"
 										  : "a version that nobody here knows, so all is read anew");
 		office->takeover.postmaster_start_us = postmaster_start_us;
-		vd_drain_reloaded(&office->drain, settle->version);
+		vd_drain_reloaded(&office->drain, settle->version, &settle->lock);
 		return;
 	}
 	log_settled(settle, landed == 0 ? "what was in doubt has not landed, memory is kept"

@@ -13,6 +13,7 @@
 #include "common/base/arena.h"
 #include "common/loop/loop.h"
 #include "common/pg/backoff.h"
+#include "resolver/lock.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,6 +39,7 @@ struct vd_settle {
 	bool has_answer;
 	uint8_t term[16];
 	uint64_t version;
+	struct vd_lock lock;
 };
 
 void vd_settle_init(struct vd_settle *settle, struct vd_office *office);

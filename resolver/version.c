@@ -62,6 +62,15 @@ uint64_t vd_versions_next(struct vd_versions *versions, uint64_t from, int64_t n
 	return next;
 }
 
+void vd_versions_lift(struct vd_versions *versions, uint64_t above, int64_t now_us)
+{
+	VD_ASSERT(now_us >= versions->base_us);
+	if (above < versions->base + (uint64_t)(now_us - versions->base_us))
+		return;
+	versions->base = above + 1;
+	versions->base_us = now_us;
+}
+
 void vd_versions_commit(struct vd_versions *versions, uint64_t version, int64_t now_us)
 {
 	VD_ASSERT(version > versions->newest);

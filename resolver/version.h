@@ -38,6 +38,9 @@ void vd_versions_start(struct vd_versions *versions, uint64_t version, int64_t n
  * as sent. */
 uint64_t vd_versions_next(struct vd_versions *versions, uint64_t from, int64_t now_us);
 
+/* The next version lies above this one as well, and versions go on from there. */
+void vd_versions_lift(struct vd_versions *versions, uint64_t above, int64_t now_us);
+
 /* This version is the newest as of now. */
 void vd_versions_commit(struct vd_versions *versions, uint64_t version, int64_t now_us);
 

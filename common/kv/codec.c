@@ -95,6 +95,10 @@ static bool encode(struct vd_arena *scratch, struct vd_arena *arena, const struc
 	message.n_mutations = request->mutation_count;
 	message.mutations = pack_mutations(scratch, request->mutations, request->mutation_count);
 	message.report_conflicts = request->reports_conflicts;
+	message.lock_aware = request->is_lock_aware;
+	message.lock_change = request->lock_change;
+	message.lock = field_of(request->lock);
+	message.above_version = request->above_version;
 	message.n_preconditions = request->precondition_count;
 	message.preconditions = pack_preconditions(scratch, request->preconditions, request->precondition_count);
 	if (message.reads == NULL || message.writes == NULL || message.mutations == NULL ||
@@ -252,6 +256,10 @@ int vd_request_decode(
 		.mutation_count = message->n_mutations,
 		.precondition_count = message->n_preconditions,
 		.reports_conflicts = message->report_conflicts,
+		.is_lock_aware = message->lock_aware,
+		.lock_change = message->lock_change,
+		.lock = bytes_of(message->lock),
+		.above_version = message->above_version,
 	};
 	memcpy(request->read_term, message->read_term.data, VD_TERM_BYTES);
 	bool fits = unpack_ranges(arena, message->reads, message->n_reads, &request->reads) &&

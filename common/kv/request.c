@@ -102,8 +102,8 @@ static int validate_sequenced(
 	return code != 0 ? code : validate_value(key, value, limits, refusal);
 }
 
-int vd_mutation_validate(
-	const struct vd_mutation *mutation, const struct vd_limits *limits, struct vd_refusal *refusal)
+int vd_mutation_validate(const struct vd_mutation *mutation, struct vd_bytes last,
+	const struct vd_limits *limits, struct vd_refusal *refusal)
 {
 	struct vd_bytes key = mutation->key;
 	struct vd_bytes value = mutation->value;
@@ -120,7 +120,7 @@ int vd_mutation_validate(
 			refusal, VD_CODE_CLIENT_INVALID_OPERATION, "mutation has a counter and is not sequenced", key);
 	}
 	if (mutation->op == VD_OP_CLEAR_RANGE) {
-		return vd_range_validate(vd_range_of(key, value), limits, refusal);
+		return validate_range(vd_range_of(key, value), last, limits, refusal);
 	}
 	if (mutation->op == VD_OP_CLEAR && value.size > 0) {
 		return refuse(refusal, VD_CODE_CLIENT_INVALID_OPERATION, "clear of a key has a value", key);
@@ -134,7 +134,7 @@ int vd_mutation_validate(
 		return refuse(
 			refusal, VD_CODE_CLIENT_INVALID_OPERATION, "no room in the value for the versionstamp", key);
 	}
-	int code = validate_key(key, key_stamp, VD_KEYS_END, limits, refusal);
+	int code = validate_key(key, key_stamp, last, limits, refusal);
 	return code != 0 ? code : validate_value(key, value, limits, refusal);
 }
 
@@ -166,21 +166,42 @@ static int validate_ranges(const struct vd_range *ranges, size_t count, struct v
 	return code;
 }
 
+static int validate_lock(const struct vd_request *request, struct vd_refusal *refusal)
+{
+	const char *wrong = NULL;
+	if (request->lock_change > VD_LOCK_RELEASE) {
+		wrong = "change of the lock is not known";
+	} else if (request->lock.size != (request->lock_change == VD_LOCK_KEEP ? 0 : VD_LOCK_BYTES)) {
+		wrong = "lock does not have 16 bytes";
+	} else if (request->lock_change != VD_LOCK_KEEP && !request->is_lock_aware) {
+		wrong = "change of the lock is not aware of it";
+	} else if (request->above_version > 0 && request->lock_change != VD_LOCK_TAKE) {
+		wrong = "only who takes the lock may ask for a version";
+	} else if (request->above_version > VD_ABOVE_VERSION_MAX) {
+		wrong = "version is too far ahead";
+	}
+	return wrong == NULL ? 0 : refuse(refusal, VD_CODE_CLIENT_INVALID_OPERATION, wrong, VD_BYTES(""));
+}
+
 int vd_request_validate(
 	const struct vd_request *request, const struct vd_limits *limits, struct vd_refusal *refusal)
 {
+	struct vd_bytes last = request->is_lock_aware ? VD_SYSTEM_KEYS_END : VD_KEYS_END;
 	int code = 0;
 	for (size_t i = 0; i < request->mutation_count && code == 0; i++) {
-		code = vd_mutation_validate(&request->mutations[i], limits, refusal);
+		code = vd_mutation_validate(&request->mutations[i], last, limits, refusal);
 	}
 	if (code == 0) {
 		code = validate_ranges(request->reads, request->read_count, VD_SYSTEM_KEYS_END, limits, refusal);
 	}
 	if (code == 0) {
-		code = validate_ranges(request->writes, request->write_count, VD_KEYS_END, limits, refusal);
+		code = validate_ranges(request->writes, request->write_count, last, limits, refusal);
 	}
 	for (size_t i = 0; i < request->precondition_count && code == 0; i++) {
 		code = vd_precondition_validate(&request->preconditions[i], VD_SYSTEM_KEYS_END, limits, refusal);
+	}
+	if (code == 0) {
+		code = validate_lock(request, refusal);
 	}
 	size_t size = vd_request_size(request);
 	if (code == 0 && size > limits->transaction_bytes) {
@@ -188,6 +209,36 @@ int vd_request_validate(
 			VD_BYTES(""), size, limits->transaction_bytes);
 	}
 	return code;
+}
+
+static bool mutation_is_system(const struct vd_mutation *mutation)
+{
+	struct vd_bytes key = mutation->key;
+	size_t stamp = SIZE_MAX;
+	if (mutation->op == VD_OP_CLEAR_RANGE) {
+		return vd_bytes_less(VD_KEYS_END, mutation->value);
+	}
+	if (vd_op_is_sequenced(mutation->op)) {
+		return false;
+	}
+	bool is_stamped =
+		mutation->op == VD_OP_SET_VERSIONSTAMPED_KEY && vd_stamp_parse(mutation->key, &key, &stamp);
+	return !vd_bytes_less(key, VD_KEYS_END) && !(is_stamped && stamp == 0);
+}
+
+bool vd_request_writes_system(const struct vd_request *request)
+{
+	for (size_t i = 0; i < request->mutation_count; i++) {
+		if (mutation_is_system(&request->mutations[i])) {
+			return true;
+		}
+	}
+	for (size_t i = 0; i < request->write_count; i++) {
+		if (vd_bytes_compare(request->writes[i].end, VD_KEYS_END) > 0) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* ---- Size ---- */

@@ -15,6 +15,16 @@
 #include "common/kv/range.h"
 
 #define VD_TERM_BYTES 16
+#define VD_LOCK_BYTES 16
+/* A version that a commit asks to lie above is at most this one: half of all that there are stay ahead. */
+#define VD_ABOVE_VERSION_MAX ((uint64_t)1 << 62)
+
+/* What a request does to the lock of the store. */
+enum vd_lock_change {
+	VD_LOCK_KEEP = 0,
+	VD_LOCK_TAKE = 1,    /* none, or the same one, is held; else 1038 */
+	VD_LOCK_RELEASE = 2, /* likewise; afterwards none is held */
+};
 
 /* How many of the ranges that lost a conflict names, if the request wants to know more than the first. It bounds what is
  * stored of a verdict (16 bytes for each). */
@@ -33,6 +43,11 @@ struct vd_request {
 	const struct vd_precondition *preconditions; /* all of them must hold */
 	size_t precondition_count;
 	bool reports_conflicts; /* a conflict names all read ranges that lost, up to VD_REQUEST_CONFLICTS_MAX */
+	bool is_lock_aware;     /* judged also while the store is locked; may then write the system's keys */
+	uint32_t
+		lock_change; /* as it came: may be none of enum vd_lock_change until vd_request_validate has passed it */
+	struct vd_bytes lock;   /* of a change: which lock, VD_LOCK_BYTES */
+	uint64_t above_version; /* of a lock that is taken: the commit's version is above it */
 };
 
 struct vd_limits {
@@ -57,15 +72,16 @@ struct vd_refusal {
 };
 
 /* 0, or the error number that the request is refused with: 2000 (bad stamp, a value where none belongs, unknown kind of
- * precondition), 2004 (a key that is not the user's; what was read or demanded may be the system's), 2005 (inverted range), 2018
+ * precondition, a change of the lock that is none), 2004 (a key that is not the user's; what was read or demanded may be the
+ * system's, and what a lock-aware request writes), 2005 (inverted range), 2018
  * (unknown op), 2101, 2102, 2103 (sizes). The first mistake in the order mutations, reads, writes, preconditions, total
  * size is told. refusal may be NULL. */
 VD_MUST_USE int vd_request_validate(
 	const struct vd_request *request, const struct vd_limits *limits, struct vd_refusal *refusal);
 
-/* The same for one mutation alone, as a transaction checks it at the call. */
-VD_MUST_USE int vd_mutation_validate(
-	const struct vd_mutation *mutation, const struct vd_limits *limits, struct vd_refusal *refusal);
+/* The same for one mutation alone, on keys below `last`, as a transaction checks it at the call. */
+VD_MUST_USE int vd_mutation_validate(const struct vd_mutation *mutation, struct vd_bytes last,
+	const struct vd_limits *limits, struct vd_refusal *refusal);
 
 /* And for one precondition, on keys below `last`: it writes nothing, so it may speak of the system's. */
 VD_MUST_USE int vd_precondition_validate(const struct vd_precondition *precondition, struct vd_bytes last,
@@ -84,11 +100,16 @@ size_t vd_mutation_size(const struct vd_mutation *mutation);
 size_t vd_conflict_range_size(struct vd_range range);
 size_t vd_precondition_size(const struct vd_precondition *precondition);
 
-/* True if nothing is to be done for it: no mutation, no write conflict range, no precondition. */
+/* True if nothing is to be done for it: no mutation, no write conflict range, no precondition, no change of the lock. */
 static inline bool vd_request_is_read_only(const struct vd_request *request)
 {
-	return request->mutation_count == 0 && request->write_count == 0 && request->precondition_count == 0;
+	return request->mutation_count == 0 && request->write_count == 0 && request->precondition_count == 0 &&
+		   request->lock_change == VD_LOCK_KEEP;
 }
+
+/* True if one of its mutations or write conflict ranges reaches beyond the user's keys; counters of sequenced writes do not
+ * count. The request must have passed vd_request_validate. */
+VD_MUST_USE bool vd_request_writes_system(const struct vd_request *request);
 
 /* Walks all write conflict ranges that a request has once its stamp is known: those of the mutations, in
  * their order, then the extra ones. Empty ranges are left out; ranges may overlap. A stamped key comes under

@@ -13,13 +13,13 @@
 enum { BATCH_MAX = 256 };
 
 /* Columns are taken by number. */
-enum { WATERMARK_TERM, WATERMARK_VERSION };
+enum { WATERMARK_TERM, WATERMARK_VERSION, WATERMARK_LOCK };
 enum { ROW_KEY, ROW_VALUE };
 
 static const struct vd_pg_statement read_watermark = {
 	.name = "read_watermark",
-	.sql = "SELECT term, version FROM watermark ORDER BY version DESC LIMIT 1",
-	.columns = { { "term", VD_PG_UUID }, { "version", VD_PG_INT8 } },
+	.sql = "SELECT term, version, lock FROM watermark ORDER BY version DESC LIMIT 1",
+	.columns = { { "term", VD_PG_UUID }, { "version", VD_PG_INT8 }, { "lock", VD_PG_UUID } },
 };
 
 /* Each key from its end: its newest version lies behind all those that an old snapshot of somebody's holds back. */
@@ -77,6 +77,7 @@ static void on_watermark(void *arg, const struct vd_pg_rows *rows)
 	struct vd_pg_uuid term = vd_pg_rows_uuid(rows, 0, WATERMARK_TERM);
 	memcpy(snapshot->term, term.bytes, VD_TERM_BYTES);
 	snapshot->version = (uint64_t)vd_pg_rows_int8(rows, 0, WATERMARK_VERSION);
+	snapshot->is_locked = !vd_pg_rows_null(rows, 0, WATERMARK_LOCK);
 }
 
 static void on_points(void *arg, const struct vd_pg_rows *rows)

@@ -15,8 +15,9 @@ void fetch_free(struct vd_fetch *fetch)
 bool fetch_is_refused(const struct vd_fetch *fetch)
 {
 	const struct vd_snapshot *snapshot = fetch->snapshot;
-	return fetch->handler != NULL && fetch->kind != FETCH_VERSION && snapshot->has_version &&
-		   fetch->member->asked != 0 && fetch->member->asked != snapshot->version;
+	if (fetch->handler == NULL || !snapshot->has_version)
+		return false;
+	return (fetch->kind != FETCH_VERSION || snapshot->is_locked) && snapshot_refuses(snapshot, fetch->member);
 }
 
 void fetch_tell(struct vd_fetch *fetch, int code, const char *message)

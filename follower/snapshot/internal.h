@@ -54,6 +54,7 @@ struct vd_snapshot {
 	bool has_version;
 	uint8_t term[VD_TERM_BYTES];
 	uint64_t version;
+	bool is_locked; /* the store was, at that version */
 	struct vd_deadline age;
 };
 
@@ -104,7 +105,7 @@ void snapshot_send(struct vd_snapshot *snapshot, bool opens);
 void fetch_free(struct vd_fetch *fetch);
 /* Tells a fetch a code, and frees it. It is in no list. */
 void fetch_tell(struct vd_fetch *fetch, int code, const char *message);
-/* Its member asked for another version than its snapshot's: no answer from here is for it. */
+/* Its member asked for another version than its snapshot's, or does not read a locked store: no answer from here is for it. */
 bool fetch_is_refused(const struct vd_fetch *fetch);
 
 /* snapshot.c */
@@ -112,6 +113,8 @@ bool fetch_is_refused(const struct vd_fetch *fetch);
  * COMMIT. */
 void snapshot_end(struct vd_snapshot *snapshot, int code, bool is_lost, const char *message);
 void snapshot_versioned(struct vd_snapshot *snapshot);
+/* The snapshot, which has its version, is not for this member. */
+bool snapshot_refuses(const struct vd_snapshot *snapshot, const struct vd_member *member);
 /* Frees it if nobody needs it any more. */
 void snapshot_settle(struct vd_snapshot *snapshot);
 

@@ -55,13 +55,25 @@ static void member_versioned(struct vd_member *member)
 	member->version = snapshot->version;
 }
 
-/* It is not: the member leaves. */
+bool snapshot_refuses(const struct vd_snapshot *snapshot, const struct vd_member *member)
+{
+	return (member->asked != 0 && member->asked != snapshot->version) ||
+		   (snapshot->is_locked && !member->is_lock_aware);
+}
+
+/* It is not, or the store was locked: the member leaves. */
 static void member_refuse(struct vd_member *member)
 {
 	struct vd_snapshot *snapshot = member->snapshot;
 	bool is_future = member->asked > snapshot->version;
+	bool is_elsewhere = member->asked != 0 && member->asked != snapshot->version;
 	TAILQ_REMOVE(&snapshot->members, member, link);
 	member->snapshot = NULL;
+	if (!is_elsewhere) {
+		member->code = VD_CODE_DATABASE_LOCKED;
+		snprintf(member->message, sizeof member->message, "the store is locked; it is being loaded, perhaps");
+		return;
+	}
 	member->code = is_future ? VD_CODE_FUTURE_VERSION : VD_CODE_TRANSACTION_TOO_OLD;
 	snprintf(member->message, sizeof member->message,
 		is_future ? "the read version that was set does not exist yet"
@@ -73,7 +85,7 @@ void snapshot_versioned(struct vd_snapshot *snapshot)
 	struct vd_member *member = TAILQ_FIRST(&snapshot->members);
 	while (member != NULL) {
 		struct vd_member *next = TAILQ_NEXT(member, link);
-		if (member->asked == 0 || member->asked == snapshot->version)
+		if (!snapshot_refuses(snapshot, member))
 			member_versioned(member);
 		else
 			member_refuse(member);
@@ -302,6 +314,8 @@ int vd_member_join(struct vd_snapshots *snapshots, struct vd_member *member)
 		code = (snapshot = snapshots->forming = snapshot_new(snapshots)) == NULL ? VD_CODE_NO_MEMORY : 0;
 	if (code != 0)
 		return code;
+	if (is_held && snapshot_refuses(snapshot, member))
+		return VD_CODE_DATABASE_LOCKED;
 	member->snapshot = snapshot;
 	TAILQ_INSERT_TAIL(&snapshot->members, member, link);
 	if (is_held)

@@ -43,13 +43,15 @@ void vd_snapshots_abort(struct vd_snapshots *snapshots);
 struct vd_member {
 	struct vd_snapshot *snapshot; /* NULL: has not begun, has left, or the snapshot is over */
 	TAILQ_ENTRY(vd_member) link;
-	bool is_long;     /* set before it begins: it takes a long snapshot */
-	uint64_t asked;   /* likewise: the one version that it reads at; 0: whichever comes */
-	bool has_version; /* the read version is known, and stays known when the snapshot is over */
-	bool has_term;    /* and the term that it was read in; not for one that was asked for and not found */
+	bool is_long;       /* set before it begins: it takes a long snapshot */
+	bool is_lock_aware; /* likewise: it reads also while the store is locked */
+	uint64_t asked;     /* likewise: the one version that it reads at; 0: whichever comes */
+	bool has_version;   /* the read version is known, and stays known when the snapshot is over */
+	bool has_term;      /* and the term that it was read in; not for one that was asked for and not found */
 	uint8_t term[VD_TERM_BYTES];
 	uint64_t version;
-	/* The snapshot ended before the member left: 1007 (1009 if the version asked for does not exist yet, 7002 if the store
+	/* The snapshot ended before the member left: 1007 (1009 if the version asked for does not exist yet, 1038 if the store was
+	 * locked there, 7002 if the store
 	 * cannot be read at all), and why. With is_lost, what was read is not to be used either. */
 	int code;
 	bool is_lost;
@@ -67,7 +69,7 @@ void vd_member_leave(struct vd_member *member);
 struct vd_fetch;
 
 struct vd_fetched {
-	int code; /* 0, 1007, 1009 or 7002 */
+	int code; /* 0, 1007, 1009, 1038 or 7002 */
 	const char *message;
 	/* of a key; borrowed until the handler returns */
 	bool is_present;

@@ -17,10 +17,12 @@ static void use(struct vd_arena *arena, const struct vd_request *request)
 		VD_ASSERT(refusal.what != NULL);
 		return;
 	}
+	VD_ASSERT(request->is_lock_aware || !vd_request_writes_system(request));
+	struct vd_bytes last = request->is_lock_aware ? VD_SYSTEM_KEYS_END : VD_KEYS_END;
 	struct vd_write_walk walk = vd_write_walk_of(request, (struct vd_stamp){ 1, 2 }, arena);
 	struct vd_range range;
 	while (vd_write_walk_next(&walk, &range))
-		VD_ASSERT(vd_bytes_less(range.begin, range.end) && vd_bytes_compare(range.end, VD_KEYS_END) <= 0);
+		VD_ASSERT(vd_bytes_less(range.begin, range.end) && vd_bytes_compare(range.end, last) <= 0);
 	VD_ASSERT(!walk.failed);
 }
 

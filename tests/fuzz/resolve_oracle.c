@@ -55,7 +55,7 @@ static int check_sequenced(const struct vd_mutation *m, const struct vd_limits *
 	return check_pair(key_bytes, is_user, value_bytes, limits);
 }
 
-static int check_mutation(const struct vd_mutation *m, const struct vd_limits *limits)
+static int check_mutation(const struct vd_mutation *m, struct vd_bytes last, const struct vd_limits *limits)
 {
 	size_t in_key = m->op == VD_OP_SET_VERSIONSTAMPED_KEY ? 4 : 0;
 	size_t in_value = m->op == VD_OP_SET_VERSIONSTAMPED_VALUE ? 4 : 0;
@@ -66,7 +66,7 @@ static int check_mutation(const struct vd_mutation *m, const struct vd_limits *l
 	case VD_OP_CLEAR_RANGE:
 		return m->counter.size > 0 || m->is_stamped
 				   ? 2000
-				   : check_range(vd_range_of(m->key, m->value), VD_BYTES("\xff"), limits);
+				   : check_range(vd_range_of(m->key, m->value), last, limits);
 	case 0:
 	case 1:
 	case 2:
@@ -90,8 +90,8 @@ static int check_mutation(const struct vd_mutation *m, const struct vd_limits *l
 	if ((in_key > 0 && place_of(m->key, 10) == SIZE_MAX) ||
 		(in_value > 0 && place_of(m->value, 10) == SIZE_MAX))
 		return 2000;
-	bool is_user = is_user_key(m->key) || (in_key > 0 && place_of(m->key, 10) == 0);
-	return check_pair(m->key.size - in_key, is_user, m->value.size - in_value, limits);
+	bool is_legal = vd_bytes_less(m->key, last) || (in_key > 0 && place_of(m->key, 10) == 0);
+	return check_pair(m->key.size - in_key, is_legal, m->value.size - in_value, limits);
 }
 
 static int check_precondition(const struct vd_precondition *p, const struct vd_limits *limits)
@@ -105,18 +105,27 @@ static int check_precondition(const struct vd_precondition *p, const struct vd_l
 	return check_pair(p->key.size, vd_bytes_less(p->key, VD_BYTES("\xff\xff")), p->value.size, limits);
 }
 
+static bool lock_is_legal(const struct vd_request *r)
+{
+	if (r->lock_change == 0)
+		return r->lock.size == 0 && r->above_version == 0;
+	return r->lock_change <= 2 && r->lock.size == 16 && r->is_lock_aware &&
+		   (r->above_version == 0 || (r->lock_change == 1 && r->above_version <= (uint64_t)1 << 62));
+}
+
 int oracle_validate(const struct vd_request *request, const struct vd_limits *limits)
 {
+	struct vd_bytes last = request->is_lock_aware ? VD_BYTES("\xff\xff") : VD_BYTES("\xff");
 	int code = 0;
 	for (size_t i = 0; i < request->mutation_count && code == 0; i++)
-		code = check_mutation(&request->mutations[i], limits);
+		code = check_mutation(&request->mutations[i], last, limits);
 	for (size_t i = 0; i < request->read_count && code == 0; i++)
 		code = check_range(request->reads[i], VD_BYTES("\xff\xff"), limits);
 	for (size_t i = 0; i < request->write_count && code == 0; i++)
-		code = check_range(request->writes[i], VD_BYTES("\xff"), limits);
+		code = check_range(request->writes[i], last, limits);
 	for (size_t i = 0; i < request->precondition_count && code == 0; i++)
 		code = check_precondition(&request->preconditions[i], limits);
-	return code;
+	return code == 0 && !lock_is_legal(request) ? 2000 : code;
 }
 
 /* ---- Who loses ---- */
@@ -286,11 +295,38 @@ static void do_mutation(
 		note_key(oracle, m.key, version);
 }
 
+/* ---- The lock ---- */
+
+static bool writes_system(const struct vd_request *request)
+{
+	bool does = false;
+	for (size_t i = 0; i < request->mutation_count; i++) {
+		const struct vd_mutation *m = &request->mutations[i];
+		bool is_range = m->op == VD_OP_CLEAR_RANGE;
+		bool is_ours = m->op == VD_OP_SET_SEQUENCED_KEY || m->op == VD_OP_SET_SEQUENCED_VALUE ||
+					   (m->op == VD_OP_SET_VERSIONSTAMPED_KEY && place_of(m->key, 10) == 0);
+		does |= is_range ? vd_bytes_less(VD_BYTES("\xff"), m->value) : !is_ours && !is_user_key(m->key);
+	}
+	for (size_t i = 0; i < request->write_count; i++)
+		does |= vd_bytes_less(VD_BYTES("\xff"), request->writes[i].end);
+	return does;
+}
+
+static int judge_lock(const struct oracle *oracle, const struct vd_request *r)
+{
+	bool is_another = r->lock_change != 0 && memcmp(r->lock.data, oracle->lock, sizeof oracle->lock) != 0;
+	if (oracle->is_locked)
+		return !r->is_lock_aware || is_another ? 1038 : 0;
+	return r->is_lock_aware && r->lock_change != 1 && writes_system(r) ? 2004 : 0;
+}
+
 void oracle_decide(struct oracle *oracle, const struct vd_request *request, uint64_t version, uint16_t order,
 	struct oracle_verdict *verdict)
 {
 	uint8_t stamp[10];
-	*verdict = (struct oracle_verdict){ .code = judge_age(oracle, request) };
+	*verdict = (struct oracle_verdict){ .code = judge_lock(oracle, request) };
+	if (verdict->code == 0)
+		verdict->code = judge_age(oracle, request);
 	if (verdict->code == 0)
 		judge_conflict(oracle, request, verdict);
 	for (size_t i = 0; i < request->precondition_count && verdict->code == 0; i++)
@@ -299,6 +335,10 @@ void oracle_decide(struct oracle *oracle, const struct vd_request *request, uint
 	if (verdict->code != 0)
 		return;
 	verdict->order = order;
+	if (request->lock_change != 0) {
+		oracle->is_locked = request->lock_change == 1;
+		memcpy(oracle->lock, request->lock.data, sizeof oracle->lock);
+	}
 	memcpy(stamp, number_bytes(&oracle->arena, version).data, 8);
 	stamp[8] = (uint8_t)(order >> 8);
 	stamp[9] = (uint8_t)order;

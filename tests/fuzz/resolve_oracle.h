@@ -18,6 +18,8 @@ struct oracle {
 	uint64_t takeover; /* and floor */
 	uint64_t jump;
 	uint64_t newest; /* with what is under way */
+	bool is_locked;
+	uint8_t lock[16];
 	struct naive store;
 	size_t write_count;
 	struct {

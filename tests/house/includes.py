@@ -9,7 +9,7 @@ import re
 
 from tree import PUBLIC, ROOT, finish, read, sources, without_comments
 
-PURE = "batch|clients|conflict|fold|memory|outcome|precondition|presence|reply|resolve|sequence|version|lease|window"
+PURE = "batch|clients|conflict|fold|lock|memory|outcome|precondition|presence|reply|resolve|sequence|version|lease|window"
 
 # file, and which of our headers it may include (both regular expressions that match from the start)
 WALLS = [
@@ -41,7 +41,7 @@ DOORS = [
     (r"event2/", r"common/loop/|resolver/metrics|follower/examples/|tests/", "only common/loop and the metrics know libevent"),
     (r"verdict\.pb-c\.h|protobuf-c/", r"common/kv/codec\.c$|tests/", "only the codec knows protobuf"),
     (r"jansson\.h", r"common/text/json\.h|common/text/settings|cli/|bench/|tests/", "JSON is for programs"),
-    (r"openssl/", r"resolver/|tests/", "libverdict links libpq, libevent and protobuf-c only"),
+    (r"openssl/", r"resolver/|cli/dump_digest|tests/", "libverdict links libpq, libevent and protobuf-c only"),
     (r"(bsd/|uthash|ut|editline/|histedit)", r"(?!common/base/)", "base is libc only"),
     (r"common/text/(json|settings)", r"common/text/|resolver/|cli/|bench/|tests/", "what needs jansson is for programs"),
 ]

@@ -211,10 +211,11 @@ REACHED = {
 # by tests that need a world of their own
 ELSEWHERE = {
     1021: "test_commit.py::test_close_gives_a_database_that_cannot_say_up_in_the_end",
+    1038: "test_lock.py::test_everybody_else_is_refused",
     2104: "test_commit.py::test_a_wrong_connection_string",
 }
-# FoundationDB's reasons for these do not exist here: nothing lags behind or is locked, and a commit waits for its reads
-NEVER = {1037, 1038, 2002}
+# FoundationDB's reasons for these do not exist here: nothing lags behind, and a commit waits for its reads
+NEVER = {1037, 2002}
 
 
 @pytest.mark.parametrize("code", REACHED)

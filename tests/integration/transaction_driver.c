@@ -10,6 +10,7 @@
  *     conflict T read|write B E           "conflict <code>"
  *     read_at T VERSION                   "read_at <code>"
  *     demand T TYPE K V                   "demand <code>"
+ *     lock T ID ABOVE, unlock T ID        "lock <code>", "unlock <code>"
  *     size T, committed T, order T        "<word> <code> <number>"
  *     lost T                              "lost <code> <begin> <end> <version>"
  *     lost_all T                          "lost_all <code> <begin> <end> <version> …"
@@ -266,6 +267,16 @@ static void order_demand(void)
 	printf(
 		"demand %d\n", vd_transaction_add_precondition(transaction(1), (enum vd_precondition_type)number(2),
 						   key.data, key.size, value.data, value.size));
+}
+
+static void order_lock(void)
+{
+	printf("lock %d\n", vd_transaction_lock(transaction(1), blob(2).data, strtoll(words[3], NULL, 10)));
+}
+
+static void order_unlock(void)
+{
+	printf("unlock %d\n", vd_transaction_unlock(transaction(1), blob(2).data));
 }
 
 static void order_size(void)
@@ -532,6 +543,8 @@ static const struct {
 	{ "first", order_first },
 	{ "conflict", order_conflict },
 	{ "demand", order_demand },
+	{ "lock", order_lock },
+	{ "unlock", order_unlock },
 	{ "size", order_size },
 	{ "committed", order_committed },
 	{ "order", order_order },

@@ -27,4 +27,24 @@ MUTANTS = [
         Edit("follower/commit/inbox.c", "\tvd_pg_listener_attach(committer->listener, pg);\n\tvd_committer_pump(committer);\n",
              "\tif (committer->heard_ms == 0)\n\t\tvd_pg_listener_attach(committer->listener, pg);\n\tvd_committer_pump(committer);\n")],
         ["test_commit.py::test_a_lost_inbox_is_followed_by_a_look"], history=NO_HISTORY),
+    # ---- the lock (docs/adr/0031) ----
+    Mutant(0, "a-locked-store-takes-anything", "the leader commits what is not aware of the lock", [
+        Edit("resolver/lock.c", "\tif (lock->is_held && (!request->is_lock_aware ||", "\tif (lock->is_held && (")],
+        ["resolver_lock_test.c::test_who_is_refused", "test_lock.py::test_everybody_else_is_refused"], history=NO_HISTORY),
+    Mutant(0, "the-fence-forgets-the-lock", "the lock is gone with the next batch's row", [
+        Edit("migrations/0003_lock.sql", "  INSERT INTO watermark (version, term, lock) VALUES (p_to, p_term, held);\n",
+             "  INSERT INTO watermark (version, term) VALUES (p_to, p_term);\n")],
+        ["test_lock.py::test_it_outlives_its_leader"], history=NO_HISTORY),
+    Mutant(0, "a-new-leader-knows-no-lock", "a leader takes office as if nobody had locked the store", [
+        Edit("resolver/office.c", "\tvd_memory_set_lock(office->memory, &takeover->lock);\n", "")],
+        ["test_lock.py::test_it_outlives_its_leader"], history=NO_HISTORY),
+    Mutant(0, "a-reload-knows-no-lock", "what is read anew after a crash is read without the lock", [
+        Edit("resolver/mend.c", "\tvd_memory_set_lock(memory_of(drain), lock);\n", "\t(void)lock;\n")],
+        ["test_lock.py::test_it_outlives_its_server"], history=NO_HISTORY),
+    Mutant(0, "reads-see-a-locked-store", "half of what is being loaded is shown to everybody", [
+        Edit("follower/snapshot/snapshot.c", "\t\t   (snapshot->is_locked && !member->is_lock_aware);", "\t\t   false;")],
+        ["test_lock.py::test_everybody_else_is_refused", "test_lock.py::test_who_is_aware_of_it"], history=NO_HISTORY),
+    Mutant(0, "counters-are-anybodys", "whoever says that he is aware of a lock writes system keys", [
+        Edit("resolver/lock.c", "\tif (request->is_lock_aware && !will_be_held && vd_request_writes_system(request))", "\tif (false && will_be_held)")],
+        ["resolver_lock_test.c::test_who_is_refused", "test_lock.py::test_system_keys_in_a_locked_store"], history=NO_HISTORY),
 ]

@@ -9,7 +9,7 @@ BOUND = "-: it is about room"
 MUTANTS = [
     # ---- 17: validation ----
     Mutant(17, "the-follower-does-not-validate", "a bad write is found out by the leader", [
-        Edit("follower/write.c", "\tif (vd_mutation_validate(&mutation, limits, &refusal) != 0) {", "\tif (false) {")],
+        Edit("follower/write.c", "\tif (vd_mutation_validate(&mutation, last, limits, &refusal) != 0) {", "\tif (false) {")],
         ["test_transaction.py::test_errors_of_writes_are_kept"], history=NOBODY),
     Mutant(17, "the-leader-does-not-validate", "a bad request is applied, or ends the term", [
         Edit("resolver/batch.c", "\tif (code == 0) {\n\t\tstruct vd_refusal refusal;", "\tif (false) {\n\t\tstruct vd_refusal refusal;")],

@@ -2,22 +2,23 @@
 """Mutants of rules 7 to 10: fence, unknown commits, taking office, lease."""
 from mutant import Edit, Mutant
 
-STORE, FENCING = "migrations/0001_store.sql", "migrations/0002_fence.sql"
+STORE, FENCING = "migrations/0001_store.sql", "migrations/0003_lock.sql"
+OFFICE = FENCING
 MEMORY, KEEPER, LEASE = "resolver/memory.c", "resolver/keeper_ask.c", "resolver/lease.c"
-FENCE = "  DELETE FROM watermark WHERE version = p_from AND term = p_term;\n"
+FENCE = "  DELETE FROM watermark WHERE version = p_from AND term = p_term RETURNING lock INTO held;\n"
 
 MUTANTS = [
     # ---- 7: the fence ----
     Mutant(7, "the-fence-knows-no-version", "any batch of the same term passes, also a stalled older one", [
-        Edit(FENCING, FENCE, "  DELETE FROM watermark WHERE term = p_term;\n")],
+        Edit(FENCING, FENCE, "  DELETE FROM watermark WHERE term = p_term RETURNING lock INTO held;\n")],
         ["resolver_office_test.py::test_the_fence_compares_term_and_version"],
         history="-: batches of one leader are sent over one session, in order; a stalled one beside a fresh one takes a test of its own"),
     Mutant(7, "the-fence-knows-no-term", "a batch of another leader passes if the version fits", [
-        Edit(FENCING, FENCE, "  DELETE FROM watermark WHERE version = p_from;\n")],
+        Edit(FENCING, FENCE, "  DELETE FROM watermark WHERE version = p_from RETURNING lock INTO held;\n")],
         ["resolver_office_test.py::test_the_fence_compares_term_and_version"],
         history="-: the version parts two leaders as long as they do not send the same one; that they can takes a test by hand"),
     Mutant(7, "no-fence", "whatever comes is applied", [
-        Edit(FENCING, FENCE, "  DELETE FROM watermark;\n"),
+        Edit(FENCING, FENCE, "  DELETE FROM watermark RETURNING lock INTO held;\n"),
         Edit(FENCING, "  IF NOT FOUND THEN\n    RAISE EXCEPTION 'fenced: the watermark is not at version % of term %', p_from, p_term USING ERRCODE = 'VD001';\n  END IF;\n", "")],
         ["resolver_office_test.py::test_the_fence_compares_term_and_version",
          "test_leader.py::test_a_frozen_pipeline_lands_late"], history="frozen_pipeline"),
@@ -75,14 +76,14 @@ MUTANTS = [
 
     # ---- 9: taking office ----
     Mutant(9, "office-without-a-wait", "taking office reads the watermark and does not wait for the batch in flight", [
-        Edit(STORE, "  LOOP\n    DELETE FROM watermark w RETURNING w.version, w.term INTO old.version, old.term;\n    EXIT WHEN FOUND;\n  END LOOP;\n",
-             "  SELECT w.version, w.term INTO old.version, old.term FROM watermark w ORDER BY w.version DESC LIMIT 1;\n"
+        Edit(OFFICE, "  LOOP\n    DELETE FROM watermark w RETURNING w.version, w.term, w.lock INTO old.version, old.term, old.lock;\n    EXIT WHEN FOUND;\n  END LOOP;\n",
+             "  SELECT w.version, w.term, w.lock INTO old.version, old.term, old.lock FROM watermark w ORDER BY w.version DESC LIMIT 1;\n"
              "  DELETE FROM watermark w WHERE w.version = old.version;\n"),
-        Edit(STORE, "  IF held.epoch <> p_epoch OR held.renewals <> p_renewals THEN\n    RETURN;\n  END IF;\n  LOCK TABLE gate IN ROW EXCLUSIVE MODE;\n",
+        Edit(OFFICE, "  IF held.epoch <> p_epoch OR held.renewals <> p_renewals THEN\n    RETURN;\n  END IF;\n  LOCK TABLE gate IN ROW EXCLUSIVE MODE;\n",
              "  IF held.epoch <> p_epoch OR held.renewals <> p_renewals THEN\n    RETURN;\n  END IF;\n")],
         ["resolver_office_test.py::test_taking_office_waits_for_a_batch_in_flight"], history="frozen_in_flight"),
     Mutant(9, "office-without-an-end-of-sessions", "the old leader's sessions go on", [
-        Edit(STORE, "  BEGIN\n    PERFORM pg_terminate_backend(a.pid)\n", "  BEGIN\n    PERFORM a.pid\n")],
+        Edit(OFFICE, "  BEGIN\n    PERFORM pg_terminate_backend(a.pid)\n", "  BEGIN\n    PERFORM a.pid\n")],
         ["resolver_office_test.py::test_taking_office_ends_the_sessions_that_the_lease_names"],
         history="-: it is about how long a frozen leader is waited for; the fence does the rest"),
     Mutant(9, "the-lease-names-the-keeper-alone", "the sessions that apply are not among those that are ended", [
@@ -95,9 +96,9 @@ MUTANTS = [
         ["resolver_lead_test.py::test_nothing_is_applied_over_a_connection_that_the_lease_does_not_name"],
         history="-: it is about how long a frozen leader is waited for; the fence does the rest"),
     Mutant(9, "office-on-an-old-look", "who has looked before another one took office takes it as well", [
-        Edit(STORE, "  SELECT * INTO held FROM lease;\n  IF held.epoch <> p_epoch OR held.renewals <> p_renewals THEN\n    RETURN;\n  END IF;\n",
+        Edit(OFFICE, "  SELECT * INTO held FROM lease;\n  IF held.epoch <> p_epoch OR held.renewals <> p_renewals THEN\n    RETURN;\n  END IF;\n",
              "  SELECT * INTO held FROM lease;\n"),
-        Edit(STORE, "  SELECT * INTO held FROM lease FOR UPDATE;\n  IF held.epoch <> p_epoch OR held.renewals <> p_renewals THEN\n    RETURN;\n  END IF;\n",
+        Edit(OFFICE, "  SELECT * INTO held FROM lease FOR UPDATE;\n  IF held.epoch <> p_epoch OR held.renewals <> p_renewals THEN\n    RETURN;\n  END IF;\n",
              "  SELECT * INTO held FROM lease FOR UPDATE;\n")],
         ["resolver_office_test.py::test_office_is_taken_by_one_of_two"],
         history="-: two leaders in turn are slow, and right: the fence parts them"),

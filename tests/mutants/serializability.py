@@ -4,6 +4,7 @@ from mutant import Edit, Mutant
 
 CONFLICT, RESOLVE, WINDOW = "resolver/conflict.c", "resolver/resolve.c", "common/kv/window.c"
 MEMORY, VERSION, STORE = "resolver/memory.c", "resolver/version.c", "migrations/0001_store.sql"
+OFFICE = "migrations/0003_lock.sql"
 
 MUTANTS = [
     # ---- 1: conflict ----
@@ -93,16 +94,16 @@ MUTANTS = [
          "test_commit_resolver.py::test_a_version_from_before_a_jump_is_left_behind"],
         history="-: a write without reads depends on nothing that a history holds; that its maker had seen what was lost is not in it"),
     Mutant(3, "a-jump-is-not-stored", "only the leader that has jumped knows of it", [
-        Edit(STORE, "    jump_version := version;\n", "")],
+        Edit(OFFICE, "    jump_version := version;\n", "")],
         ["test_commit_resolver.py::test_a_version_from_before_a_jump_is_left_behind"],
         history="-: the same, at the next leader"),
     Mutant(3, "a-new-timeline-is-no-difference", "after a promotion versions go on from where the standby was", [
-        Edit(STORE, "(held.system_identifier, held.timeline, held.database) IS DISTINCT FROM (system_identifier, timeline, database)",
+        Edit(OFFICE, "(held.system_identifier, held.timeline, held.database) IS DISTINCT FROM (system_identifier, timeline, database)",
              "(held.system_identifier, held.database) IS DISTINCT FROM (system_identifier, database)")],
         ["resolver_rules_test.py::test_a_standby_is_promoted", "test_postgresql.py::test_a_lagging_standby_is_promoted"],
         history="lagging_promotion"),
     Mutant(3, "a-fixed-jump", "two promotions that lose each other jump to the same version", [
-        Edit(STORE, "version := version + 10000000000000 + (abs(random_bigint() % 10000000000000));",
+        Edit(OFFICE, "version := version + 10000000000000 + (abs(random_bigint() % 10000000000000));",
              "version := version + 10000000000000;")],
         ["resolver_office_test.py::test_two_jumps_from_one_state_differ"],
         history="-: it takes two promotions, of which the second was not told of the first"),

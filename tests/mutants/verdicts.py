@@ -2,7 +2,7 @@
 """Mutants of rules 11 to 16: identity, what is never inferred, adoption, giving up, bounded outcomes, durability."""
 from mutant import Edit, Mutant
 
-STORE, FENCING = "migrations/0001_store.sql", "migrations/0002_fence.sql"
+STORE, FENCING = "migrations/0001_store.sql", "migrations/0003_lock.sql"
 RESOLVE, CLIENTS = "resolver/resolve.c", "resolver/clients.c"
 OUTCOME, LIFE, INBOX = "follower/commit/outcome.c", "follower/commit/life.c", "follower/commit/inbox.c"
 TOMBSTONES = """  IF EXISTS (SELECT 1 FROM tombstones t WHERE t.client = ANY (p_clients)) THEN
@@ -101,8 +101,8 @@ MUTANTS = [
 
     # ---- 13: adoption ----
     Mutant(13, "a-new-leader-empties-the-queue", "what the old leader had not decided is lost at an election", [
-        Edit(STORE, "  INSERT INTO watermark (version, term) VALUES (take_office.version, p_term);\n",
-             "  INSERT INTO watermark (version, term) VALUES (take_office.version, p_term);\n  DELETE FROM commit_requests;\n")],
+        Edit(FENCING, "  INSERT INTO watermark (version, term, lock) VALUES (take_office.version, p_term, old.lock);\n",
+             "  INSERT INTO watermark (version, term, lock) VALUES (take_office.version, p_term, old.lock);\n  DELETE FROM commit_requests;\n")],
         ["resolver_lead_test.py::test_the_queue_outlives_its_leader"],
         history="-: the library sends again what is neither queued nor decided"),
     Mutant(13, "a-hand-over-drops-the-queue", "who steps down leaves without a last look", [

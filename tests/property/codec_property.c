@@ -26,7 +26,13 @@ static struct vd_range *draw_ranges(struct property_case *c, size_t count)
 static struct vd_request draw_request(struct property_case *c)
 {
 	struct vd_request request = { .read_version = vd_rng_next(&c->rng) >> property_below(c, 64),
-		.reports_conflicts = property_chance(c, 30) };
+		.reports_conflicts = property_chance(c, 30),
+		.is_lock_aware = property_chance(c, 30),
+		.lock_change = property_below(c, 4) };
+	if (property_chance(c, 30)) {
+		request.lock = draw_bytes(c);
+		request.above_version = vd_rng_next(&c->rng);
+	}
 	request.read_count = property_below(c, 1 + c->steps);
 	request.write_count = property_below(c, 1 + c->steps / 2);
 	request.mutation_count = property_below(c, 1 + c->steps);
@@ -88,7 +94,9 @@ static bool equal_preconditions(const struct vd_request *a, const struct vd_requ
 static bool equal(const struct vd_request *a, const struct vd_request *b)
 {
 	if (memcmp(a->read_term, b->read_term, VD_TERM_BYTES) != 0 || a->read_version != b->read_version ||
-		a->reports_conflicts != b->reports_conflicts || a->read_count != b->read_count ||
+		a->reports_conflicts != b->reports_conflicts || a->is_lock_aware != b->is_lock_aware ||
+		a->lock_change != b->lock_change || !vd_bytes_equal(a->lock, b->lock) ||
+		a->above_version != b->above_version || a->read_count != b->read_count ||
 		a->write_count != b->write_count || a->mutation_count != b->mutation_count ||
 		!equal_preconditions(a, b) || !equal_ranges(a->reads, b->reads, a->read_count) ||
 		!equal_ranges(a->writes, b->writes, a->write_count)) {

@@ -186,6 +186,12 @@ class Transaction:
     def demand(self, kind, key, value=b""):
         return int(self.worker.ask("demand", self.number, kind, text(key), text(value)))
 
+    def lock(self, lock, above=0):
+        return int(self.worker.ask("lock", self.number, text(lock), above))
+
+    def unlock(self, lock):
+        return int(self.worker.ask("unlock", self.number, text(lock)))
+
     # ---- reads: futures ----
 
     def _future(self, order, *words):

@@ -97,7 +97,8 @@ static void every_option_is_taken(void **state)
 	assert_int_equal(vd_options_set(&options, "max_retry_delay", "2147483647", true), 0);
 	assert_int_equal(vd_options_set(&options, "size_limit", "32", true), 0);
 	static const char *const flags[] = { "next_write_no_write_conflict_range", "snapshot_ryw_enable",
-		"snapshot_ryw_disable", "bypass_unreadable", "read_system_keys", "report_conflicting_keys" };
+		"snapshot_ryw_disable", "bypass_unreadable", "read_system_keys", "report_conflicting_keys",
+		"access_system_keys", "lock_aware", "read_lock_aware" };
 	for (size_t i = 0; i < VD_COUNT(flags); i++) {
 		assert_int_equal(vd_options_set(&options, flags[i], NULL, true), 0);
 		assert_int_equal(vd_options_set(&options, flags[i], "1", true), VD_CODE_INVALID_OPTION_VALUE);
@@ -108,7 +109,8 @@ static void every_option_is_taken(void **state)
 	assert_false(options.read_your_writes_disabled);
 	assert_int_equal(vd_options_set(&options, "read_your_writes_disable", NULL, false), 0);
 	assert_true(options.read_your_writes_disabled && options.read_system_keys && options.bypass_unreadable &&
-				options.next_write_no_conflict && options.report_conflicting_keys);
+				options.next_write_no_conflict && options.report_conflicting_keys &&
+				options.access_system_keys && options.lock_aware && options.read_lock_aware);
 }
 
 static void bad_options_change_nothing(void **state)

@@ -49,7 +49,11 @@ static void the_wire_is_as_it_was(void **state)
 		.mutation_count = 2,
 		.preconditions = demands,
 		.precondition_count = 2,
-		.reports_conflicts = true };
+		.reports_conflicts = true,
+		.is_lock_aware = true,
+		.lock_change = VD_LOCK_TAKE,
+		.lock = B("fedcba9876543210"),
+		.above_version = 7 };
 	memcpy(request.read_term, "0123456789abcdef", 16);
 	struct vd_bytes payload;
 	assert_true(vd_request_encode(&arena, &request, &payload));
@@ -59,7 +63,10 @@ static void the_wire_is_as_it_was(void **state)
 									  "\x32\0"
 									  "\x38\1"
 									  "\x42\x08\x08\4\x12\1e\x1a\1f"
-									  "\x42\2\x08\3");
+									  "\x42\2\x08\3"
+									  "\x48\1\x50\1\x5a\x10"
+									  "fedcba9876543210"
+									  "\x61\7\0\0\0\0\0\0\0");
 	assert_int_equal(payload.size, expected.size);
 	assert_memory_equal(payload.data, expected.data, expected.size);
 	struct vd_request back;
@@ -76,6 +83,8 @@ static void the_wire_is_as_it_was(void **state)
 	assert_int_equal(back.preconditions[0].kind, VD_REQUIRE_EMPTY);
 	assert_true(vd_bytes_equal(back.preconditions[0].value, B("f")));
 	assert_int_equal(back.preconditions[1].kind, VD_REQUIRE_ABSENT);
+	assert_true(back.is_lock_aware && back.lock_change == VD_LOCK_TAKE && back.above_version == 7);
+	assert_true(vd_bytes_equal(back.lock, request.lock));
 }
 
 static void what_is_refused(void **state)

@@ -181,6 +181,83 @@ static void preconditions(void **state)
 		assert_int_equal(vd_precondition_validate(&others[i], VD_KEYS_END, &limits, NULL), 2004);
 }
 
+static void the_lock(void **state)
+{
+	(void)state;
+	const struct vd_bytes id = B("0123456789abcdef");
+	const struct {
+		int code;
+		struct vd_request request;
+	} rows[] = {
+		{ 0, { .is_lock_aware = true } },
+		{ 0, { .is_lock_aware = true, .lock_change = VD_LOCK_TAKE, .lock = id } },
+		{ 0, { .is_lock_aware = true, .lock_change = VD_LOCK_RELEASE, .lock = id } },
+		{ 0, { .is_lock_aware = true,
+				 .lock_change = VD_LOCK_TAKE,
+				 .lock = id,
+				 .above_version = VD_ABOVE_VERSION_MAX } },
+		{ 2000, { .lock_change = VD_LOCK_TAKE, .lock = id } },
+		{ 2000, { .is_lock_aware = true, .lock_change = 3, .lock = id } },
+		{ 2000, { .is_lock_aware = true, .lock_change = VD_LOCK_TAKE, .lock = B("0123456789abcde") } },
+		{ 2000, { .is_lock_aware = true, .lock_change = VD_LOCK_RELEASE } },
+		{ 2000, { .is_lock_aware = true, .lock = id } },
+		{ 2000, { .is_lock_aware = true, .above_version = 1 } },
+		{ 2000, { .is_lock_aware = true, .lock_change = VD_LOCK_RELEASE, .lock = id, .above_version = 1 } },
+		{ 2000, { .is_lock_aware = true,
+					.lock_change = VD_LOCK_TAKE,
+					.lock = id,
+					.above_version = VD_ABOVE_VERSION_MAX + 1 } },
+	};
+	for (size_t i = 0; i < VD_COUNT(rows); i++) {
+		int code = vd_request_validate(&rows[i].request, &limits, NULL);
+		if (code != rows[i].code)
+			fail_msg("row %zu: %d instead of %d", i, code, rows[i].code);
+	}
+}
+
+static void what_is_the_systems(void **state)
+{
+	(void)state;
+	const struct {
+		bool is_system;
+		int code_unaware;
+		struct vd_mutation mutation;
+	} rows[] = {
+		{ false, 0, { .op = VD_OP_SET, .key = B("\xfe"), .value = B("") } },
+		{ true, 2004, { .op = VD_OP_SET, .key = B("\xff"), .value = B("") } },
+		{ true, 2004, { .op = VD_OP_CLEAR, .key = B("\xff/c"), .value = B("") } },
+		{ false, 0, { .op = VD_OP_CLEAR_RANGE, .key = B("a"), .value = B("\xff") } },
+		{ true, 2004, { .op = VD_OP_CLEAR_RANGE, .key = B("a"), .value = B("\xff\0") } },
+		{ true, 2004, { .op = VD_OP_ADD, .key = B("\xff/c"), .value = B("1") } },
+		{ false, 0,
+			{ .op = VD_OP_SET_VERSIONSTAMPED_KEY, .key = B("\xff.........\0\0\0\0"), .value = B("") } },
+		{ true, 2004,
+			{ .op = VD_OP_SET_VERSIONSTAMPED_KEY, .key = B("\xff..........\1\0\0\0"), .value = B("") } },
+		{ false, 0,
+			{ .op = VD_OP_SET_SEQUENCED_KEY,
+				.key = B("p"),
+				.value = B(""),
+				.counter = B("\xff/counter/c") } },
+	};
+	for (size_t i = 0; i < VD_COUNT(rows); i++) {
+		struct vd_request request = { .mutations = &rows[i].mutation, .mutation_count = 1 };
+		if (vd_request_validate(&request, &limits, NULL) != rows[i].code_unaware)
+			fail_msg("row %zu: not %d", i, rows[i].code_unaware);
+		request.is_lock_aware = true;
+		assert_int_equal(vd_request_validate(&request, &limits, NULL), 0);
+		assert_int_equal(vd_request_writes_system(&request), rows[i].is_system);
+	}
+	struct vd_mutation beyond = { .op = VD_OP_SET, .key = B("\xff\xff"), .value = B("") };
+	struct vd_range ranges[] = { { B("a"), B("\xff") }, { B("a"), B("\xff\xff") } };
+	struct vd_request request = { .mutations = &beyond, .mutation_count = 1, .is_lock_aware = true };
+	assert_int_equal(vd_request_validate(&request, &limits, NULL), 2004);
+	request = (struct vd_request){ .writes = &ranges[0], .write_count = 1, .is_lock_aware = true };
+	assert_false(vd_request_writes_system(&request));
+	request.writes = &ranges[1];
+	assert_int_equal(vd_request_validate(&request, &limits, NULL), 0);
+	assert_true(vd_request_writes_system(&request));
+}
+
 static void what_a_request_writes(void **state)
 {
 	(void)state;
@@ -244,6 +321,8 @@ int main(void)
 		cmocka_unit_test(mutations),
 		cmocka_unit_test(conflict_ranges),
 		cmocka_unit_test(preconditions),
+		cmocka_unit_test(the_lock),
+		cmocka_unit_test(what_is_the_systems),
 		cmocka_unit_test(a_refusal_names_key_and_sizes),
 		cmocka_unit_test(the_limit_of_a_transaction),
 		cmocka_unit_test(what_a_request_writes),

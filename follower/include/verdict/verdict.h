@@ -204,7 +204,8 @@ VD_PUBLIC void vd_transaction_cancel(struct vd_transaction *transaction);
 
 /* Options: timeout, retry_limit, max_retry_delay, size_limit (numbers); next_write_no_write_conflict_range,
  * snapshot_ryw_enable, snapshot_ryw_disable, read_your_writes_disable, bypass_unreadable, read_system_keys,
- * report_conflicting_keys, long_snapshot (no value: NULL). 2007, 2006, 2000 at once.
+ * report_conflicting_keys, access_system_keys, lock_aware, read_lock_aware, long_snapshot (no value: NULL). 2007, 2006, 2000
+ * at once.
  *
  * long_snapshot, before the first operation: the transaction only reads, and may take as long as it likes: for exports and
  * backups. It has a connection and a snapshot of its own, beside max_connections; if there are max_long_snapshots already,
@@ -403,6 +404,27 @@ enum vd_precondition_type {
  * belongs, a long snapshot), 2004, 2005, 2102, 2103, or why the transaction takes no more. */
 VD_CHECKED int vd_transaction_add_precondition(struct vd_transaction *transaction,
 	enum vd_precondition_type type, const void *key, size_t key_size, const void *value, size_t value_size);
+
+/* ---- The lock of the store
+ *
+ * As FoundationDB's: while somebody holds it, every other transaction is refused with 1038, which on_error waits for: a commit
+ * when its turn comes, however long ago it began, and what reads a snapshot at which the store was locked. With the option
+ * lock_aware a transaction reads and commits all the same, with read_lock_aware it reads; that it is its own lock it has to see
+ * to by itself, by a precondition, say. So a store is taken out of use for as long as something is done to all of it.
+ *
+ * In a locked store a transaction with lock_aware and access_system_keys may write system keys (up to \xff\xff), counters among
+ * them; 2004 if the store is not locked when its turn comes. */
+#define VD_STORE_LOCK_BYTES 16
+
+/* The commit takes the lock with this id, unless it has it already; 1038 if another one is held. It makes the transaction
+ * lock_aware. above_version, if not 0 and at most 2^62: the version of this commit, and so every later one, is greater than
+ * it, so that versionstamps of another store that are loaded into this one lie below all that it gives. One of these a
+ * transaction: the last call counts. 2000 in a long snapshot. */
+VD_CHECKED int vd_transaction_lock(
+	struct vd_transaction *transaction, const uint8_t lock[VD_STORE_LOCK_BYTES], int64_t above_version);
+/* The commit gives the lock up; nothing if none is held, 1038 if another one is. */
+VD_CHECKED int vd_transaction_unlock(
+	struct vd_transaction *transaction, const uint8_t lock[VD_STORE_LOCK_BYTES]);
 
 /* Commits. Ends with 0 (committed), 1020 (conflict), 1007 (too old), 1021 (the database stayed unreachable,
  * so that the outcome is not known), or the reason of a refusal. A transaction that wrote and demanded nothing

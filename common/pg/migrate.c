@@ -2,9 +2,11 @@
 /* One run, as a walk through a few steps, each of which is one segment whose outcome leads to the next:
  *
  *   lock ─▶ look ─▶ read ─▶ apply (one transaction a migration) ─▶ … ─▶ unlock ─▶ report
- *    └ taken: try again in 50 ms
+ *    └ taken: rest for 50 ms, and try again
  *
  * A check begins at look, and reports after read.
+ * A run is held by its segment alone, and there is always one: a rest is a segment too. So a run ends when its connection does,
+ * and never waits for a time at which the connection may be gone.
  * A migration is many commands, and the extended protocol takes one: so it goes as one DO block that EXECUTEs the text.
  */
 #include "common/pg/migrate.h"
@@ -12,7 +14,6 @@
 #include "common/base/arena.h"
 #include "common/base/buffer.h"
 #include "common/base/log.h"
-#include "common/loop/loop.h"
 #include "common/pg/connection.h"
 #include "common/pg/names.h"
 #include "common/pg/pipeline.h"
@@ -31,10 +32,10 @@ struct run {
 	vd_schema_handler *callback;
 	void *arg;
 	bool check_only;
-	struct vd_timer timer;
 	struct vd_arena arena;
 	int64_t waited_ms;
 	unsigned attempts;
+	void (*after_rest)(struct run *run);
 
 	/* what the last segment gave back */
 	bool locked;
@@ -69,19 +70,25 @@ static const struct vd_pg_statement look = {
 	.params = { VD_PG_TEXT },
 	.columns = { { "has_schema", VD_PG_BOOL }, { "has_table", VD_PG_BOOL } },
 };
+static const struct vd_pg_statement rest_statement = {
+	.name = "migrate_rest",
+	.sql = "SELECT pg_sleep($1)",
+	.params = { VD_PG_FLOAT8 },
+};
 static const struct vd_pg_statement set_path = {
 	.name = "migrate_path",
 	.sql = "SELECT set_config('search_path', quote_ident($1) || ', pg_temp', true)",
 	.params = { VD_PG_TEXT },
 };
 
+static void step_lock(struct run *run);
+static void step_look(struct run *run);
 static void step_apply(struct run *run);
 
 /* ---- the end ---- */
 
 static void run_free(struct run *run)
 {
-	vd_timer_fini(&run->timer);
 	vd_arena_fini(&run->arena);
 	vd_buffer_fini(&run->message);
 	vd_buffer_fini(&run->hint);
@@ -151,6 +158,28 @@ static void end_failed(struct run *run, const char *doing, const struct vd_pg_ou
 	end(run, VD_SCHEMA_REFUSED);
 }
 
+/* ---- rest ---- */
+
+static void on_rested(void *arg, const struct vd_pg_outcome *outcome)
+{
+	struct run *run = arg;
+	if (outcome->status != VD_PG_OK)
+		end_failed(run, "resting before the next attempt", outcome);
+	else
+		run->after_rest(run);
+}
+
+/* In the server, so that who rests hears of the end of the connection like anybody else. */
+static void step_rest(struct run *run, void (*then)(struct run *run))
+{
+	struct vd_pg_params params;
+	vd_arena_reset(&run->arena);
+	vd_pg_params_init(&params, &run->arena);
+	vd_pg_params_float8(&params, RETRY_MS / 1e3);
+	run->after_rest = then;
+	vd_pg_ask(run->pg, &rest_statement, &params, NULL, on_rested, run);
+}
+
 /* ---- read: what was applied, against what this program knows ---- */
 
 static void on_row_read(void *arg, const struct vd_pg_rows *rows)
@@ -216,7 +245,7 @@ static void on_rolled_back(void *arg, const struct vd_pg_outcome *outcome)
 	if (outcome->status != VD_PG_OK)
 		end_failed(run, "rolling back", outcome);
 	else
-		vd_timer_arm_ms(&run->timer, RETRY_MS);
+		step_rest(run, step_look);
 }
 
 static void on_ignored(void *arg, const struct vd_pg_outcome *outcome)
@@ -350,7 +379,7 @@ static void on_lock_tried(void *arg, const struct vd_pg_outcome *outcome)
 	} else if (run->locked) {
 		step_look(run);
 	} else if ((run->waited_ms += RETRY_MS) < LOCK_PATIENCE_MS) {
-		vd_timer_arm_ms(&run->timer, RETRY_MS);
+		step_rest(run, step_lock);
 	} else {
 		vd_buffer_add_format(&run->message,
 			"another session has held the migration lock of schema \"%s\" for a minute", run->schema.text);
@@ -366,25 +395,27 @@ static void step_lock(struct run *run)
 	vd_pg_ask(run->pg, &try_lock, one_text(run, &params, run->schema.text), on_row_lock, on_lock_tried, run);
 }
 
-static void on_timer(void *arg)
+static void on_illegal(void *arg, const struct vd_pg_outcome *outcome)
 {
-	struct run *run = arg;
-	if (run->message.size > 0) /* the name was refused */
-		end(run, VD_SCHEMA_REFUSED);
-	else if (run->check_only || run->locked)
-		step_look(run);
-	else
-		step_lock(run);
+	(void)outcome; /* whatever it was */
+	end(arg, VD_SCHEMA_REFUSED);
+}
+
+/* A name that is refused is told later, as all else. */
+static void step_refuse(struct run *run, const char *schema)
+{
+	vd_buffer_add_format(
+		&run->message, "\"%.60s\" is not a legal name for a schema", schema == NULL ? "" : schema);
+	vd_buffer_add_text(&run->hint, vd_pg_schema_rule);
+	vd_pg_segment_end(vd_pg_segment_begin(run->pg), on_illegal, run);
 }
 
 static bool start(struct vd_pg *pg, const char *schema, const struct vd_migration *migrations, size_t count,
 	bool check_only, vd_schema_handler *callback, void *arg)
 {
 	struct run *run = calloc(1, sizeof *run);
-	if (run == NULL || !vd_timer_init(&run->timer, vd_pg_loop(pg), on_timer, run)) {
-		free(run);
+	if (run == NULL)
 		return false;
-	}
 	run->pg = pg;
 	run->migrations = migrations;
 	run->count = count;
@@ -393,13 +424,14 @@ static bool start(struct vd_pg *pg, const char *schema, const struct vd_migratio
 	run->check_only = check_only;
 	vd_arena_init(&run->arena, SIZE_MAX);
 	if (!vd_pg_schema_is_legal(schema)) {
-		vd_buffer_add_format(
-			&run->message, "\"%.60s\" is not a legal name for a schema", schema == NULL ? "" : schema);
-		vd_buffer_add_text(&run->hint, vd_pg_schema_rule);
-	} else {
-		snprintf(run->schema.text, sizeof run->schema.text, "%s", schema);
+		step_refuse(run, schema);
+		return true;
 	}
-	vd_timer_arm_ms(&run->timer, 0);
+	snprintf(run->schema.text, sizeof run->schema.text, "%s", schema);
+	if (check_only)
+		step_look(run);
+	else
+		step_lock(run);
 	return true;
 }
 

@@ -12,7 +12,8 @@
  * migration stays, the failing one leaves no trace.
  *
  * Asynchronous, on a connection of the caller's that must not be used otherwise meanwhile, and that has its
- * search_path from its settings (or not at all). Thread: the loop's.
+ * search_path from its settings (or not at all). A connection that ends takes the run with it: the report (VD_SCHEMA_LOST)
+ * comes before on_closed, as the outcome of any segment does. Thread: the loop's.
  */
 #ifndef VD_COMMON_PG_MIGRATE_H
 #define VD_COMMON_PG_MIGRATE_H

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define DEFAULT_TIMEOUT_MS 10000
-#define LOOK_AGAIN_MS      10
 
 static const char *const unreachable_hint =
 	"is PostgreSQL running there, and is the connection string right?";
@@ -137,12 +136,8 @@ void admin_done(struct vd_admin *admin, int code, const char *hint, const char *
 int admin_wait(struct vd_admin *admin)
 {
 	while (!admin->done) {
-		if (gives_up(admin)) {
-			/* Only what is on the wire ends with the connection; what rests between two statements is waited for. */
-			if (admin->pg != NULL && (admin->connecting || vd_pg_in_flight(admin->pg) > 0))
-				vd_pg_close(admin->pg);
-			vd_timer_arm_ms(&admin->timer, LOOK_AGAIN_MS);
-		}
+		if (gives_up(admin) && admin->pg != NULL)
+			vd_pg_close(admin->pg); /* all that is waited for ends with it */
 		if (!vd_loop_run(admin->loop))
 			return admin_error(admin->error, VD_ERROR_PLATFORM, NULL, "the event loop has failed");
 	}

@@ -155,6 +155,65 @@ static void a_lost_connection_is_told_once(void **state)
 	fixture_fini(&other);
 }
 
+/* ---- a connection that is closed ends what runs on it, before it is gone itself ---- */
+
+static void run_for(struct fixture *f, int64_t time_ms)
+{
+	int64_t end_ms = vd_clock_ms() + time_ms;
+	while (vd_clock_ms() < end_ms) {
+		vd_timer_arm_ms(&f->timer, end_ms - vd_clock_ms());
+		assert_true(vd_loop_run(f->loop));
+	}
+}
+
+static void close_and_hear(struct fixture *f, const struct told *told)
+{
+	vd_pg_close(f->pg);
+	FIXTURE_RUN_UNTIL(f, f->closed);
+	assert_int_equal(told->times, 1);
+	assert_int_equal(told->status, VD_SCHEMA_LOST);
+	run_for(f, 100); /* and nothing of it is left that comes later */
+	assert_int_equal(told->times, 1);
+}
+
+static void closed_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct told told = { .f = f };
+	assert_true(vd_schema_check_with(f->pg, "mine", good, 1, on_report, &told));
+	close_and_hear(f, &told);
+}
+
+static void closed_with_a_name_that_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct told told = { .f = f };
+	assert_true(vd_schema_check_with(f->pg, "not a name", good, 1, on_report, &told));
+	vd_pg_close(f->pg);
+	FIXTURE_RUN_UNTIL(f, f->closed);
+	assert_int_equal(told.times, 1);
+	assert_int_equal(told.status, VD_SCHEMA_REFUSED);
+	assert_string_equal(told.message, "\"not a name\" is not a legal name for a schema");
+}
+
+static void closed_while_another_one_migrates(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture other;
+	fixture_init(&other);
+	fixture_connect(&other);
+	fixture_must(&other, "SELECT pg_advisory_lock(hashtextextended('verdict migrations of mine', 0))");
+	for (int64_t after_ms = 0; after_ms < 100; after_ms += 15) {
+		struct told told = { .f = f };
+		assert_true(vd_migrate_with(f->pg, "mine", good, 1, on_report, &told));
+		run_for(f, after_ms);
+		close_and_hear(f, &told);
+		fixture_connect(f);
+	}
+	fixture_fini(&other);
+	assert_int_equal(migrated(f, good, 1).status, VD_SCHEMA_OK); /* it was only waited for */
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -164,6 +223,9 @@ int main(void)
 		CASE(a_failing_one_leaves_no_trace),
 		CASE(a_first_one_that_fails_leaves_no_schema),
 		CASE(a_lost_connection_is_told_once),
+		CASE(closed_at_once),
+		CASE(closed_with_a_name_that_is_refused),
+		CASE(closed_while_another_one_migrates),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

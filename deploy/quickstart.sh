@@ -136,7 +136,7 @@ gap=$(sort -n "$dir"/trace.* | awk -v from="$killed" -v to=$((killed + 5000)) \
     '$1 <= from { last = $1 } $1 > from && $1 <= to { if (last && $1 - last > gap) gap = $1 - last; last = $1 } END { print gap + 0 }')
 cat <<TABLE
 words counted        $(awk '{ s += $1 } END { print s }' "$dir/ours") ($(wc -l <"$dir/ours") different)
-commits              $(cat "$dir"/trace.* | wc -l) in $((took / 1000)).$(printf %03d $((took % 1000))) s
+commits              $(cat "$dir"/trace.* | grep -c ' 0$') in $((took / 1000)).$(printf %03d $((took % 1000))) s
 conflicts, retries   $(sum conflicts), $(sum retries) (the killed worker's own are not in it)
 elections            $(($(verdict status --json | field epoch) - epoch))
 longest gap          $gap ms without a verdict, across the kill

@@ -37,7 +37,7 @@ struct job {
 	int rounds;
 	int words; /* a transaction */
 	const char *worker;
-	FILE *trace; /* a line a verdict: milliseconds since 1970; written at once, for workers get killed */
+	FILE *trace; /* a line a verdict: milliseconds since 1970, and its code (0: committed) */
 	uint64_t commits, conflicts, retries, counted;
 };
 
@@ -45,6 +45,13 @@ static void die(const char *what, int code)
 {
 	fprintf(stderr, "wordcount: %s: %s (%s)\n", what, vd_error_text(code), vd_error_name(code));
 	exit(1);
+}
+
+static void trace_verdict(FILE *trace, int code)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	fprintf(trace, "%" PRId64 " %d\n", (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, code);
 }
 
 /* Runs body until its transaction is committed, and counts what happened on the way. */
@@ -60,6 +67,8 @@ static void transact(struct job *job, int (*body)(struct vd_transaction *transac
 			struct vd_future *commit = vd_transaction_commit(transaction);
 			code = vd_future_wait(commit);
 			vd_future_free(commit);
+			if (job->trace && code != 0)
+				trace_verdict(job->trace, code);
 		}
 		if (code == 0)
 			break;
@@ -166,13 +175,6 @@ static int count_some(struct vd_transaction *transaction, void *arg)
 	return 0;
 }
 
-static void trace_verdict(FILE *trace)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	fprintf(trace, "%" PRId64 "\n", (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
-}
-
 static void work_through(struct job *job, const struct text *text, int round)
 {
 	struct step step = { .job = job, .text = text };
@@ -184,7 +186,7 @@ static void work_through(struct job *job, const struct text *text, int round)
 		job->commits++;
 		job->counted += step.counted;
 		if (job->trace)
-			trace_verdict(job->trace);
+			trace_verdict(job->trace, 0);
 	}
 }
 
@@ -353,7 +355,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "wordcount: %s\n", message);
 		return 2;
 	}
-	if (job.trace)
+	if (job.trace) /* written at once, for workers get killed */
 		setvbuf(job.trace, NULL, _IOLBF, 0);
 	struct vd_future *ready = vd_database_ready(job.database);
 	if (vd_future_wait(ready) != 0) {

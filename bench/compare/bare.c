@@ -10,19 +10,15 @@
  * retry, no library: libpq and poll. It makes a schema "bare" of its own and drops it at the end. Prints one JSON object
  * as `verdict bench` does.
  */
+#include "bench/compare/crew.h"
 #include "bench/compare/plain.h"
 
 #include <endian.h>
 #include <libpq-fe.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { KEY_BYTES = 24, CLAIM_MOST = 4096 };
 
@@ -127,12 +123,14 @@ static void claim(PGconn *connection)
 	PQpipelineSync(connection);
 }
 
-static void lead(const char *dsn, int clients)
+static _Noreturn void lead(const char *dsn, const struct vd_bench_settings *settings)
 {
 	static struct leader leader;
 	PGconn *connection = leader.connection = plain_connect(dsn, "bare");
-	leader.client_count = clients;
-	leader.clients = calloc((size_t)clients, sizeof *leader.clients);
+	leader.client_count = settings->processes;
+	leader.clients = calloc((size_t)settings->processes, sizeof *leader.clients);
+	if (leader.clients == NULL)
+		plain_die("no memory", NULL);
 	plain_exec(connection, "LISTEN bare_doorbell");
 	plain_prepare(connection, "begin", "BEGIN");
 	plain_prepare(connection, "claim",
@@ -176,20 +174,10 @@ static void lead(const char *dsn, int clients)
 
 /* ---- A worker ------------------------------------------------------------------------------------------------- */
 
-struct result {
-	uint64_t done;
-	struct vd_histogram latency;
-};
-
 struct worker {
-	const struct vd_bench_settings *settings;
-	struct result *result;
-	int index;
+	struct crew_worker *crew;
 	PGconn *submit, *inbox;
 	bool sending;
-	uint64_t *begun; /* by slot */
-	size_t *free_slots, free_count;
-	uint64_t random, from, to;
 	int64_t sequence;
 	char value[8192];
 	struct plain_array client, sequences, keys, values;
@@ -197,23 +185,19 @@ struct worker {
 
 static void submit(struct worker *worker, uint64_t now)
 {
-	const struct vd_bench_settings *settings = worker->settings;
+	struct crew_worker *crew = worker->crew;
 	plain_array_begin(&worker->sequences, PLAIN_INT8);
 	plain_array_begin(&worker->keys, PLAIN_BYTEA);
 	plain_array_begin(&worker->values, PLAIN_BYTEA);
-	while (worker->free_count > 0) {
+	while (crew->free_count > 0) {
 		char key[KEY_BYTES + 32];
-		size_t slot = worker->free_slots[--worker->free_count];
-		worker->random ^= worker->random << 13;
-		worker->random ^= worker->random >> 7;
-		worker->random ^= worker->random << 17;
-		snprintf(key, sizeof key, "bench/bare/%02d/%010d", worker->index % 100,
-			(int)(worker->random % (uint64_t)(settings->keys / settings->processes + 1)));
+		size_t slot = crew->free_slots[--crew->free_count];
+		snprintf(key, sizeof key, "bench/bare/%02d/%010d", crew->index % 100, crew_draw_key(crew));
 		/* the slot rides in the number, so that the answer finds it */
 		plain_array_add_int8(&worker->sequences, ++worker->sequence * 65536 + (int64_t)slot);
 		plain_array_add(&worker->keys, key, KEY_BYTES);
-		plain_array_add(&worker->values, worker->value, (size_t)settings->value_bytes);
-		worker->begun[slot] = now;
+		plain_array_add(&worker->values, worker->value, (size_t)crew->settings->value_bytes);
+		crew->begun[slot] = now;
 	}
 	plain_ask(worker->submit, "submit", 4,
 		(struct plain_array *[]){ &worker->client, &worker->sequences, &worker->keys, &worker->values });
@@ -223,42 +207,38 @@ static void submit(struct worker *worker, uint64_t now)
 static void read_replies(struct worker *worker)
 {
 	uint64_t now = plain_now_ns();
-	for (PGnotify *notify; (notify = PQnotifies(worker->inbox)) != NULL; PQfreemem(notify)) {
-		for (char *at = notify->extra; *at != '\0'; at += strcspn(at, " "), at += strspn(at, " ")) {
-			size_t slot = (size_t)(strtoll(at, &at, 10) % 65536);
-			if (now >= worker->from && now < worker->to) {
-				worker->result->done++;
-				vd_histogram_add(&worker->result->latency, now - worker->begun[slot]);
-			}
-			worker->free_slots[worker->free_count++] = slot;
-		}
-	}
+	for (PGnotify *notify; (notify = PQnotifies(worker->inbox)) != NULL; PQfreemem(notify))
+		for (char *at = notify->extra; *at != '\0'; at += strcspn(at, " "), at += strspn(at, " "))
+			crew_answered(worker->crew, (size_t)(strtoll(at, &at, 10) % 65536), now);
 }
 
-static void work(const char *dsn, struct worker *worker)
+static void open_worker(const char *dsn, struct worker *worker)
 {
-	size_t slots = (size_t)worker->settings->in_flight;
-	uint64_t index = htobe64((uint64_t)worker->index);
+	uint64_t index = htobe64((uint64_t)worker->crew->index);
 	char listen[32];
 	worker->submit = plain_connect(dsn, "bare");
 	worker->inbox = plain_connect(dsn, "bare");
-	snprintf(listen, sizeof listen, "LISTEN bare_%d", worker->index);
+	snprintf(listen, sizeof listen, "LISTEN bare_%d", worker->crew->index);
 	plain_exec(worker->inbox, listen);
 	plain_prepare(worker->submit, "submit",
 		"WITH s AS (INSERT INTO queue SELECT $1, s, k, v FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) "
 		"r(s, k, v)) "
 		"SELECT pg_notify('bare_doorbell', '')");
-	worker->begun = calloc(slots, sizeof *worker->begun);
-	worker->free_slots = calloc(slots, sizeof *worker->free_slots);
-	for (worker->free_count = 0; worker->free_count < slots; worker->free_count++)
-		worker->free_slots[worker->free_count] = worker->free_count;
 	memset(worker->value, 'v', sizeof worker->value);
 	plain_put(&worker->client, &index, sizeof index);
-	for (uint64_t now;
-		 now = plain_now_ns(), now < worker->to || worker->sending || worker->free_count < slots;) {
-		if (now > worker->to + 5000000000u)
+}
+
+static void work(const char *dsn, struct crew_worker *crew)
+{
+	static struct worker own;
+	struct worker *worker = &own;
+	size_t slots = (size_t)crew->settings->in_flight;
+	worker->crew = crew;
+	open_worker(dsn, worker);
+	for (uint64_t now; now = plain_now_ns(), now < crew->to || worker->sending || crew->free_count < slots;) {
+		if (now > crew->to + 5000000000u)
 			plain_die("a commit was not answered", NULL);
-		if (!worker->sending && worker->free_count > 0 && now < worker->to)
+		if (!worker->sending && crew->free_count > 0 && now < crew->to)
 			submit(worker, now);
 		struct pollfd wait[2] = { { .fd = PQsocket(worker->inbox), .events = POLLIN },
 			{ .fd = PQsocket(worker->submit), .events = POLLIN } };
@@ -274,7 +254,6 @@ static void work(const char *dsn, struct worker *worker)
 			PQconsumeInput(worker->inbox);
 		read_replies(worker);
 	}
-	_exit(0);
 }
 
 /* ---- The program ---------------------------------------------------------------------------------------------- */
@@ -296,50 +275,17 @@ static void set_up(const char *dsn)
 
 int main(int argc, char **argv)
 {
-	struct vd_bench_settings s;
-	const char *dsn = plain_parse(argc, argv, &s);
-	if (dsn == NULL || s.processes > 255)
+	static const struct crew_shape shape = { .name = "bare", .schema = "bare", .lead = lead, .work = work };
+	struct vd_bench_settings settings;
+	struct vd_bench_report report;
+	const char *dsn = plain_parse(argc, argv, &settings);
+	if (dsn == NULL)
 		return 2;
-	struct result *results = mmap(NULL, (size_t)s.processes * sizeof *results, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t workers[256];
-	int status, failed = 0;
 	set_up(dsn);
-	pid_t leader = fork();
-	if (leader == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		lead(dsn, s.processes);
-	}
-	uint64_t from = plain_now_ns() + (uint64_t)(s.warmup_seconds * 1e9);
-	uint64_t to = from + (uint64_t)(s.seconds * 1e9);
-	for (int i = 0; i < s.processes; i++) {
-		if ((workers[i] = fork()) == 0) {
-			struct worker worker = { .settings = &s,
-				.result = &results[i],
-				.index = i,
-				.from = from,
-				.to = to,
-				.random = (s.seed + 1) * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t)i };
-			work(dsn, &worker);
-		}
-	}
+	report.checked = crew_run(&shape, dsn, &settings, &report);
 	PGconn *connection = plain_connect(dsn, "bare");
-	struct vd_bench_report report = plain_report("bare", &s);
-	plain_meter(connection, from, to, workers, s.processes, leader, &report);
-	for (int i = 0; i < s.processes; i++) {
-		pid_t gone = wait(&status);
-		failed |= gone == leader || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-	}
-	kill(leader, SIGKILL);
-	waitpid(leader, &status, 0);
-	report.checked = !failed;
-	for (int i = 0; i < s.processes; i++) {
-		report.done += results[i].done;
-		report.commits = report.checks = report.done;
-		vd_histogram_merge(&report.latency, &results[i].latency);
-	}
 	plain_exec(connection, "DROP SCHEMA bare CASCADE");
 	PQfinish(connection);
-	vd_bench_print_json(&s, &report);
-	return failed ? 2 : 0;
+	vd_bench_print_json(&settings, &report);
+	return report.checked ? 0 : 2;
 }

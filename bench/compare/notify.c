@@ -23,18 +23,14 @@
  * What would help more (many requests a statement, a pipeline, an unlogged queue whose rows are deleted) is another shape: that of
  * bare.c.
  */
+#include "bench/compare/crew.h"
 #include "bench/compare/plain.h"
 
 #include <endian.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { KEY_BYTES = 25, TAKE_MOST = 1024, CONNECTIONS_MOST = 16, MEMORY = 1 << 20 };
 
@@ -102,8 +98,9 @@ static void resolve(PGconn *connection, const PGresult *requests, int64_t *versi
 	}
 }
 
-static void lead(const char *dsn)
+static _Noreturn void lead(const char *dsn, const struct vd_bench_settings *settings)
 {
+	(void)settings;
 	PGconn *connection = plain_connect(dsn, "shape");
 	struct plain_array ids = { 0 };
 	int64_t version = 0;
@@ -140,11 +137,6 @@ static void lead(const char *dsn)
 
 /* ---- A worker ------------------------------------------------------------------------------------------------- */
 
-struct result {
-	uint64_t done, committed;
-	struct vd_histogram latency;
-};
-
 /* One connection, which sends one request at a time. */
 struct line {
 	PGconn *connection;
@@ -153,16 +145,11 @@ struct line {
 };
 
 struct worker {
-	const struct vd_bench_settings *settings;
-	struct result *result;
-	int index;
+	struct crew_worker *crew;
 	bool apart;
 	struct line lines[CONNECTIONS_MOST];
 	int line_count;
 	PGconn *inbox;
-	uint64_t *begun; /* by slot */
-	size_t *free_slots, free_count;
-	uint64_t random, from, to;
 	int64_t sequence;
 	char value[8192];
 	struct plain_array id, client, key, given, none, number;
@@ -178,20 +165,16 @@ static void tell(struct worker *worker, struct line *line)
 
 static void submit(struct worker *worker, struct line *line)
 {
-	const struct vd_bench_settings *settings = worker->settings;
+	struct crew_worker *crew = worker->crew;
 	char key[64], text[32];
-	size_t slot = worker->free_slots[--worker->free_count];
-	worker->random ^= worker->random << 13;
-	worker->random ^= worker->random >> 7;
-	worker->random ^= worker->random << 17;
+	size_t slot = crew->free_slots[--crew->free_count];
 	/* who and which slot ride in the number, so that the answer finds it */
-	line->id = (++worker->sequence << 24) | (int64_t)worker->index << 16 | (int64_t)slot;
-	int size = snprintf(key, sizeof key, "bench/shape/%02d/%010d", worker->index % 100,
-		(int)(worker->random % (uint64_t)(settings->keys / settings->processes + 1)));
+	line->id = (++worker->sequence << 24) | (int64_t)crew->index << 16 | (int64_t)slot;
+	int size = snprintf(key, sizeof key, "bench/shape/%02d/%010d", crew->index % 100, crew_draw_key(crew));
 	put_int8(&worker->id, line->id);
-	put_int8(&worker->client, worker->index);
+	put_int8(&worker->client, crew->index);
 	put_text(&worker->key, key, (size_t)size);
-	put_text(&worker->given, worker->value, (size_t)settings->value_bytes);
+	put_text(&worker->given, worker->value, (size_t)crew->settings->value_bytes);
 	put_int8(&worker->none, 0);
 	put_text(&worker->number, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)line->id));
 	plain_ask(line->connection, "insert", worker->apart ? 5 : 6,
@@ -222,13 +205,8 @@ static void read_replies(struct worker *worker)
 	uint64_t now = plain_now_ns();
 	for (PGnotify *notify; (notify = PQnotifies(worker->inbox)) != NULL; PQfreemem(notify)) {
 		size_t slot = (size_t)(strtoll(notify->extra, NULL, 10) & 0xffff);
-		worker->result->committed++;
-		if (now >= worker->from && now < worker->to) {
-			worker->result->done++;
-			vd_histogram_add(&worker->result->latency, now - worker->begun[slot]);
-		}
-		worker->begun[slot] = now; /* of the next one, which may have to wait for a connection */
-		worker->free_slots[worker->free_count++] = slot;
+		crew_answered(worker->crew, slot, now);
+		worker->crew->begun[slot] = now; /* of the next one, which may have to wait for a connection */
 	}
 }
 
@@ -243,7 +221,7 @@ static bool any_busy(const struct worker *worker)
 static void open_worker(const char *dsn, struct worker *worker)
 {
 	char listen[32];
-	size_t slots = (size_t)worker->settings->in_flight;
+	size_t slots = (size_t)worker->crew->settings->in_flight;
 	worker->apart = strcmp(plain_variant(), "together") != 0;
 	worker->line_count = slots < CONNECTIONS_MOST ? (int)slots : CONNECTIONS_MOST;
 	for (int i = 0; i < worker->line_count; i++) {
@@ -257,29 +235,28 @@ static void open_worker(const char *dsn, struct worker *worker)
 		plain_prepare(connection, "notify", "SELECT pg_notify('shape_requests', $1::text)");
 	}
 	worker->inbox = plain_connect(dsn, "shape");
-	snprintf(listen, sizeof listen, "LISTEN shape_%d", worker->index);
+	snprintf(listen, sizeof listen, "LISTEN shape_%d", worker->crew->index);
 	plain_exec(worker->inbox, listen);
-	worker->begun = calloc(slots, sizeof *worker->begun);
-	worker->free_slots = calloc(slots, sizeof *worker->free_slots);
-	for (worker->free_count = 0; worker->free_count < slots; worker->free_count++) {
-		worker->free_slots[worker->free_count] = worker->free_count;
-		worker->begun[worker->free_count] = plain_now_ns();
-	}
+	for (size_t i = 0; i < slots; i++)
+		worker->crew->begun[i] = plain_now_ns();
 	memset(worker->value, 'v', sizeof worker->value);
 }
 
-static void work(const char *dsn, struct worker *worker)
+static void work(const char *dsn, struct crew_worker *crew)
 {
-	size_t slots = (size_t)worker->settings->in_flight;
+	static struct worker own;
+	struct worker *worker = &own;
+	size_t slots = (size_t)crew->settings->in_flight;
+	worker->crew = crew;
 	open_worker(dsn, worker);
 	for (uint64_t now;
-		 now = plain_now_ns(), now < worker->to || any_busy(worker) || worker->free_count < slots;) {
+		 now = plain_now_ns(), now < crew->to || any_busy(worker) || crew->free_count < slots;) {
 		struct pollfd wait[CONNECTIONS_MOST + 1];
-		if (now > worker->to + 30000000000u)
+		if (now > crew->to + 30000000000u)
 			plain_die("a commit was not answered", NULL);
 		for (int i = 0; i < worker->line_count; i++) {
 			struct line *line = &worker->lines[i];
-			if (!line->is_busy && worker->free_count > 0 && now < worker->to)
+			if (!line->is_busy && crew->free_count > 0 && now < crew->to)
 				submit(worker, line);
 			wait[i] = (struct pollfd){ .fd = PQsocket(line->connection), .events = POLLIN };
 		}
@@ -290,7 +267,6 @@ static void work(const char *dsn, struct worker *worker)
 				read_line(worker, &worker->lines[i]);
 		read_replies(worker);
 	}
-	_exit(0);
 }
 
 /* ---- The program ---------------------------------------------------------------------------------------------- */
@@ -322,53 +298,20 @@ static bool is_right(PGconn *connection, uint64_t committed)
 
 int main(int argc, char **argv)
 {
-	struct vd_bench_settings s;
-	const char *dsn = plain_parse(argc, argv, &s);
-	if (dsn == NULL || s.processes > 255)
+	static const struct crew_shape shape = {
+		.name = "notify", .schema = "shape", .lead = lead, .work = work
+	};
+	struct vd_bench_settings settings;
+	struct vd_bench_report report;
+	const char *dsn = plain_parse(argc, argv, &settings);
+	if (dsn == NULL)
 		return 2;
-	struct result *results = mmap(NULL, (size_t)s.processes * sizeof *results, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t workers[256];
-	int status;
-	bool failed = false;
 	set_up(dsn);
-	pid_t leader = fork();
-	if (leader == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		lead(dsn);
-	}
-	uint64_t from = plain_now_ns() + (uint64_t)(s.warmup_seconds * 1e9);
-	uint64_t to = from + (uint64_t)(s.seconds * 1e9);
-	for (int i = 0; i < s.processes; i++) {
-		if ((workers[i] = fork()) == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			struct worker worker = { .settings = &s,
-				.result = &results[i],
-				.index = i,
-				.from = from,
-				.to = to,
-				.random = (s.seed + 1) * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t)i };
-			work(dsn, &worker);
-		}
-	}
+	bool is_well = crew_run(&shape, dsn, &settings, &report);
 	PGconn *connection = plain_connect(dsn, "shape");
-	struct vd_bench_report report = plain_report("notify", &s);
-	plain_meter(connection, from, to, workers, s.processes, leader, &report);
-	for (int i = 0; i < s.processes; i++) {
-		pid_t gone = wait(&status);
-		failed |= gone == leader || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-	}
-	kill(leader, SIGKILL);
-	waitpid(leader, &status, 0);
-	for (int i = 0; i < s.processes; i++) {
-		report.done += results[i].done;
-		report.checks += results[i].committed;
-		vd_histogram_merge(&report.latency, &results[i].latency);
-	}
-	report.commits = report.done;
-	report.checked = !failed && is_right(connection, report.checks);
+	report.checked = is_well && is_right(connection, report.checks);
 	plain_exec(connection, "DROP SCHEMA shape CASCADE");
 	PQfinish(connection);
-	vd_bench_print_json(&s, &report);
-	return failed ? 2 : report.checked ? 0 : 1;
+	vd_bench_print_json(&settings, &report);
+	return !is_well ? 2 : report.checked ? 0 : 1;
 }

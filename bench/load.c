@@ -52,9 +52,11 @@ bool vd_bench_settle(
 
 static int open_database(struct vd_bench_load *load)
 {
-	struct vd_option options[] = { { "schema", load->settings->schema } };
-	char message[512];
-	if (vd_database_open(NULL, load->settings->dsn, options, 1, &load->database, message, sizeof message) !=
+	char delay[16], message[512];
+	snprintf(delay, sizeof delay, "%d", load->settings->max_retry_delay_ms);
+	struct vd_option options[] = { { "schema", load->settings->schema },
+		{ "transaction_max_retry_delay", delay } };
+	if (vd_database_open(NULL, load->settings->dsn, options, 2, &load->database, message, sizeof message) !=
 		0) {
 		fprintf(stderr, "verdict bench: %s\n", message);
 		return 2;

@@ -57,10 +57,11 @@ void vd_bench_print_json(const struct vd_bench_settings *settings, const struct 
 {
 	const struct vd_histogram *latency = &report->latency;
 	printf("{\"workload\":\"%s\",\"processes\":%d,\"in_flight\":%d,\"keys\":%d,\"value_bytes\":%d,"
-		   "\"distribution\":\"%s\",\"theta\":%.4g,\"seed\":%u,\"warmup_s\":%.3f,\"seconds\":%.3f,",
+		   "\"distribution\":\"%s\",\"theta\":%.4g,\"seed\":%u,\"max_retry_delay_ms\":%d,"
+		   "\"warmup_s\":%.3f,\"seconds\":%.3f,",
 		report->workload, settings->processes, settings->in_flight, settings->keys, settings->value_bytes,
-		settings->theta > 0 ? "zipf" : "uniform", settings->theta, settings->seed, settings->warmup_seconds,
-		report->seconds);
+		settings->theta > 0 ? "zipf" : "uniform", settings->theta, settings->seed,
+		settings->max_retry_delay_ms, settings->warmup_seconds, report->seconds);
 	printf("\"done\":%" PRIu64 ",\"throughput_per_s\":%.1f,\"latency_ms\":{\"p50\":%.4f,\"p95\":%.4f,"
 		   "\"p99\":%.4f,\"p999\":%.4f,\"max\":%.4f},",
 		report->done, throughput(report), vd_histogram_percentile_ms(latency, 0.5),

@@ -18,6 +18,7 @@ struct vd_bench_settings {
 	double theta;          /* how skewed the choice of keys is (zipf); 0: all are equally likely */
 	int value_bytes;       /* 0: what the workload is made for */
 	unsigned seed;
+	int max_retry_delay_ms;
 };
 
 /* What the processes of one kind used while it was counted; negative: not known, because they are not on this machine. */

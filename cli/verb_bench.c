@@ -19,6 +19,7 @@ struct bench_settings {
 	char *theta;
 	int64_t value_bytes;
 	int64_t seed;
+	int64_t max_retry_delay;
 	bool json;
 };
 
@@ -40,6 +41,8 @@ static const struct vd_setting rows[] = {
 		"size of a value, at least 8; 0: what the workload is made for"),
 	VD_SETTING_INTEGER(
 		"seed", struct bench_settings, seed, "1", 0, 1000000000, "of everything that chance decides"),
+	VD_SETTING_INTEGER("max-retry-delay", struct bench_settings, max_retry_delay, "1000", 0, 86400000,
+		"milliseconds that a retry waits at most"),
 	VD_SETTING_BOOL("json", struct bench_settings, json, "false", "one JSON object instead of text"),
 };
 
@@ -104,6 +107,7 @@ static int settle(
 		.keys = (int)s->keys,
 		.value_bytes = (int)s->value_bytes,
 		.seed = (unsigned)s->seed,
+		.max_retry_delay_ms = (int)s->max_retry_delay,
 	};
 	if (workload == NULL)
 		return vd_cli_wrong("verdict bench --help lists the workloads", "one workload is needed");

@@ -66,6 +66,7 @@ struct vd_hinge {
 	struct vd_figures figures;
 
 	/* written by the keeper */
+	_Atomic bool has_looked; /* at the lease, at least once */
 	_Atomic bool is_campaigning;
 	_Atomic uint64_t won;
 	_Atomic uint64_t lost;

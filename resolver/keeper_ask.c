@@ -322,6 +322,7 @@ static void on_seen(void *arg, const struct vd_pg_outcome *outcome)
 		vd_log_error("the lease has no row, so nobody can lead; the schema is damaged");
 		return;
 	}
+	atomic_store(&keeper->hinge->has_looked, true);
 	enum vd_lease_reason reason =
 		vd_lease_judge(&keeper->watch, &keeper->seen, vd_clock_ms(), keeper->settings->lease_ttl_ms);
 	struct vd_pg *pg = vd_pg_link_up(keeper->link);

@@ -9,6 +9,7 @@
 #include "common/pg/migrate.h"
 #include "common/pg/names.h"
 #include "common/pg/pipeline.h"
+#include "resolver/herald.h"
 #include "resolver/keeper.h"
 #include "resolver/life.h"
 #include "resolver/office.h"
@@ -29,6 +30,7 @@ struct node {
 	struct vd_office office;
 	bool has_office;
 	unsigned life;
+	struct vd_herald herald;
 	uint64_t seen_won;
 	struct vd_timer pulse;
 	struct vd_signal signals[2];
@@ -44,10 +46,17 @@ struct node {
 
 static void node_turn(struct node *node);
 
+static void tell_life(struct node *node)
+{
+	vd_herald_status(
+		&node->herald, vd_machine_name(&vd_life, node->life), vd_machine_sentence(&vd_life, node->life));
+}
+
 /* The only mover of the life. */
 static void move(struct node *node, enum vd_life life)
 {
 	vd_machine_move(&vd_life, &node->life, life, node);
+	tell_life(node);
 	vd_log_info("the node's life goes on", VD_LOG_TEXT("state", vd_machine_name(&vd_life, life)),
 		VD_LOG_TEXT("it", vd_machine_sentence(&vd_life, life)));
 }
@@ -107,6 +116,7 @@ static void on_signal(int number, void *arg)
 	node->is_asked_to_stop = true;
 	atomic_store(&node->hinge.is_stopping, true);
 	vd_log_info("is asked to stop", VD_LOG_INT("signal", number));
+	vd_herald_stopping(&node->herald);
 	vd_timer_arm_ms(&node->deadline, node->settings->handover_timeout_ms + 2000);
 	node_turn(node);
 }
@@ -187,7 +197,11 @@ static void on_wake(void *arg)
 static void on_pulse(void *arg)
 {
 	struct node *node = arg;
-	atomic_store(&node->hinge.pulse_ms, vd_clock_ms());
+	int64_t now_ms = vd_clock_ms();
+	atomic_store(&node->hinge.pulse_ms, now_ms);
+	vd_herald_pulse(&node->herald, now_ms);
+	if (atomic_load(&node->hinge.is_ready) && atomic_load(&node->hinge.has_looked))
+		vd_herald_ready(&node->herald); /* who is restarted one after the other may be left alone now */
 	vd_timer_arm_ms(&node->pulse, PULSE_MS);
 }
 
@@ -236,7 +250,7 @@ static void start(struct node *node)
 		.arg = node };
 	vd_pg_link_close(node->check);
 	node->check = NULL;
-	on_pulse(node);
+	tell_life(node);
 	vd_wires_open(&node->wires, node->loop, node->settings, &events);
 	node->keeper = vd_keeper_start(node->settings, &node->hinge);
 }
@@ -307,8 +321,9 @@ static void on_check_up(void *arg, struct vd_pg *pg)
 
 static void on_check_down(void *arg, struct vd_pg *pg, const char *reason, unsigned attempt, int64_t retry_ms)
 {
-	(void)arg;
+	struct node *node = arg;
 	(void)pg;
+	vd_herald_status(&node->herald, "the database cannot be reached, tries again", reason);
 	if (attempt == 1 || attempt % 8 == 0)
 		vd_log_warning("the database cannot be reached, tries again", VD_LOG_TEXT("why", reason),
 			VD_LOG_UINT("attempt", attempt), VD_LOG_INT("retry_ms", retry_ms));
@@ -343,9 +358,12 @@ int vd_node_run(const struct vd_resolver_settings *settings)
 	VD_ASSERT(vd_signal_init(&node->signals[0], node->loop, SIGTERM, on_signal, node));
 	VD_ASSERT(vd_signal_init(&node->signals[1], node->loop, SIGINT, on_signal, node));
 	vd_log_info("starts", VD_LOG_TEXT("schema", settings->schema), VD_LOG_DSN("dsn", settings->dsn));
+	vd_herald_open(&node->herald);
+	on_pulse(node);
 	open_check(node);
 	VD_ASSERT(vd_loop_run(node->loop));
 	int exit_code = node->exit_code;
+	vd_herald_close(&node->herald);
 	vd_signal_fini(&node->signals[0]);
 	vd_signal_fini(&node->signals[1]);
 	vd_timer_fini(&node->pulse);

@@ -24,7 +24,8 @@ def main():
     work = pathlib.Path(tempfile.mkdtemp(prefix="verdict-install-"))
     try:
         prefix = work / "there" / "usr"
-        run("cmake", "--install", BUILD, "--prefix", work / "here", "--component", "library", cwd=work)
+        for component in ("library", "development"):
+            run("cmake", "--install", BUILD, "--prefix", work / "here", "--component", component, cwd=work)
         (work / "there").mkdir()
         (work / "here").rename(prefix)  # nothing may remember where it was put first
         library = next(prefix.rglob("libverdict.so")).parent

@@ -28,7 +28,8 @@ def sanitizers():
 def installed(tmp_path_factory):
     """Where the library was installed, and what a build against it needs to know."""
     prefix = tmp_path_factory.mktemp("prefix")
-    run("cmake", "--install", BUILD, "--prefix", prefix, "--component", "library")
+    for component in ("library", "development"):
+        run("cmake", "--install", BUILD, "--prefix", prefix, "--component", component)
     library = next(prefix.rglob("libverdict.so")).parent
     return {**os.environ, "PKG_CONFIG_PATH": str(library / "pkgconfig"), "LDFLAGS": " ".join([f"-Wl,-rpath,{library}", *sanitizers()])}
 

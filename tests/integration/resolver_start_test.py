@@ -10,6 +10,7 @@ import time
 import pytest
 
 import resolver_world as rw
+from service_manager import ServiceManager
 
 
 @pytest.fixture
@@ -111,6 +112,59 @@ def test_an_unreachable_database_is_waited_for(program, servers, migrate, tmp_pa
     finally:
         world.close()
     world.no_errors()
+
+
+@pytest.fixture
+def manager():
+    one = ServiceManager()
+    yield one
+    one.close()
+
+
+def test_a_service_manager_is_told(program, servers, migrate, tmp_path, manager):
+    """Not ready while the database is away, and it says so; ready once, as a standby too; alive all the time; stopping at the end."""
+    server = servers()
+    database = server.migrated(migrate)
+    server.stop()
+    world = rw.World(database, program("resolver/verdict-resolver"), tmp_path)
+    try:
+        with manager.starting():
+            node = world.node("a")
+        manager.wait_told("STATUS=the database cannot be reached, tries again: ")
+        manager.wait_told("WATCHDOG=1", 3)
+        assert "READY=1" not in manager.told()
+        server.start()
+        manager.wait_told("READY=1")
+        manager.wait_told("STATUS=leading: gives every request its verdict")
+        with manager.starting():
+            world.node("b")
+        manager.wait_told("READY=1", 2)
+        assert node.stop() == 0 and "STOPPING=1" in manager.told()
+        manager.wait_told("STATUS=leading: ", 2)
+        assert manager.told().count("READY=1") == 2
+    finally:
+        world.close()
+    world.no_errors()
+
+
+def test_who_is_refused_is_never_ready(run, empty_database, manager):
+    refused(run("--dsn", empty_database.dsn(), **manager.environment), "verdict migrate")
+    assert "READY=1" not in manager.told()
+
+
+def test_a_loop_that_hangs_gives_no_sign_of_life(program, database, tmp_path, manager):
+    world = rw.World(database, program("resolver/verdict-resolver"), tmp_path)
+    try:
+        with manager.starting():
+            world.lead("a", faults="drain.before_apply:1:sleep=600000")
+        manager.wait_told("WATCHDOG=1", 3)
+        world.client().submit([(rw.SET, b"a", b"1")])
+        rw.wait_until(lambda: world.nodes["a"].hits("drain.before_apply"), "it does not hang")
+        count = len(manager.told())
+        time.sleep(1)
+        assert len(manager.told()) == count
+    finally:
+        world.close()
 
 
 def test_a_second_signal_ends_at_once(program, database, tmp_path):

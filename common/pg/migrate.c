@@ -151,9 +151,11 @@ static void end_failed(struct run *run, const char *doing, const struct vd_pg_ou
 			"grant the role %s_resolver, %s_follower or %s_observer to this account", run->schema.text,
 			run->schema.text, run->schema.text);
 	else
-		vd_buffer_add_text(&run->hint,
+		vd_buffer_add_format(&run->hint,
 			"migrate as an account that may create schemas in this database, create roles and be "
-			"a member of them: its owner with CREATEROLE, or a superuser");
+			"a member of them; or let an administrator run what this prints: verdict migrate --schema %s "
+			"--print-roles",
+			run->schema.text);
 	run->report.may_pass = is_transient(outcome);
 	end(run, VD_SCHEMA_REFUSED);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every test that docs/failures.md and docs/semantics-tests.md name exists, and every one of the tests of faults and overload is
-named in the first. Each rule has rows in its table, and each row of that and of what went wrong elsewhere names a test; what is
+"""Every test that docs/failures.md, docs/semantics-tests.md, docs/security.md and docs/operations.md name exists, and every one of the tests of faults and overload is
+named in the first. What docs/security.md claims in a table names its tests. Each rule has rows in its table, and each row of that and of what went wrong elsewhere names a test; what is
 said to catch a mutant of a rule (tests/mutants) is in the row of that rule, or of another one."""
 import re
 import sys
@@ -39,6 +39,17 @@ def rows_of(text, heading):
     return re.findall(r"^\|(?!---)(.*)\|$", section, re.M)[1:]
 
 
+def claims(page):
+    """What is wrong with a page whose tables claim something in each row."""
+    yield from not_there(page)
+    rows = [row for row in re.findall(r"^\|(?!---)(.*)\|$", read(page), re.M) if not row.endswith("| Tests ")]
+    if not rows:
+        yield f"{page}: claims nothing"
+    for row in rows:
+        if not re.search(NAMED, row.split("|")[-1]):
+            yield f"{page}: no test in the row{row}"
+
+
 def rules(text):
     """What is wrong with the two tables."""
     numbers = re.findall(r"^\*\*(\d+)\. ", read("docs/rules.md"), re.M)
@@ -61,7 +72,7 @@ def rules(text):
 
 def main():
     text, named, others = read(PAGE), tests_named(PAGE), "docs/semantics-tests.md"
-    wrong = [*not_there(PAGE), *not_there(others)]
+    wrong = [*not_there(PAGE), *not_there(others), *not_there("docs/operations.md"), *claims("docs/security.md")]
     for path in sorted(path for room in ("fault", "overload") for path in (ROOT / "tests" / room).glob("test_*.py")):
         for test in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.M):
             if (path.name, test) not in named:

@@ -21,6 +21,7 @@
 #include "resolver/claim.h"
 #include "resolver/looks.h"
 #include "resolver/memory.h"
+#include "resolver/metrics/metrics.h"
 #include "resolver/waiting.h"
 
 struct vd_office;
@@ -47,6 +48,7 @@ struct vd_turn {
 	struct vd_look look;
 	struct vd_claim_question question;
 	struct vd_apply apply;
+	struct vd_stage_times times;
 };
 
 struct vd_drain {

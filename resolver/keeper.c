@@ -103,6 +103,8 @@ static void on_down(void *arg, struct vd_pg *pg, const char *reason, unsigned at
 {
 	struct vd_keeper *keeper = arg;
 	(void)pg;
+	if (attempt == 1)
+		atomic_fetch_add(&keeper->hinge->keeper_losses, 1);
 	if (attempt == 1 || attempt % 16 == 0)
 		vd_log_warning(vd_keeper_is_holding(keeper)
 						   ? "keeper lost its connection, the lease is not renewed until it is back"

@@ -68,6 +68,7 @@ static void put_backends(struct vd_keeper *keeper, struct vd_pg *pg, struct vd_p
 static void hold(struct vd_keeper *keeper)
 {
 	atomic_store(&keeper->hinge->backends_entered, keeper->asked_backends);
+	atomic_store(&keeper->hinge->renewed_ms, vd_clock_ms());
 	/* What was set meanwhile is entered at once. */
 	bool is_behind = atomic_load(&keeper->hinge->backends_wanted) != keeper->asked_backends;
 	vd_keeper_act_in(keeper, is_behind ? 0 : keeper->settings->lease_ttl_ms / 6);
@@ -325,6 +326,8 @@ static void on_seen(void *arg, const struct vd_pg_outcome *outcome)
 	atomic_store(&keeper->hinge->has_looked, true);
 	enum vd_lease_reason reason =
 		vd_lease_judge(&keeper->watch, &keeper->seen, vd_clock_ms(), keeper->settings->lease_ttl_ms);
+	atomic_store(&keeper->hinge->sees_leader, reason == VD_LEASE_HELD);
+	atomic_store(&keeper->hinge->looked_ms, vd_clock_ms());
 	struct vd_pg *pg = vd_pg_link_up(keeper->link);
 	bool may = atomic_load(&keeper->hinge->is_ready) && !atomic_load(&keeper->hinge->is_stopping);
 	if (reason != VD_LEASE_HELD && may && pg != NULL)

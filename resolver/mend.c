@@ -103,11 +103,12 @@ void vd_drain_mend(struct vd_drain *drain)
 static void publish_settled(struct vd_turn *turn)
 {
 	struct vd_office *office = turn->drain->office;
+	vd_turn_mark(turn, VD_STAGE_PUBLISH);
 	vd_memory_publish(office->memory, turn->batch, vd_clock_us());
-	vd_turn_count(turn);
 	struct vd_pg *pg = vd_wires_pg(office->wires, VD_BACKEND_APPLY);
 	if (pg != NULL)
 		vd_apply_send_replies(&turn->apply, pg, turn->batch, office->settings->schema, false);
+	vd_turn_count(turn);
 	vd_turn_is_over(turn);
 }
 

@@ -12,6 +12,7 @@
 #include "resolver/herald.h"
 #include "resolver/keeper.h"
 #include "resolver/life.h"
+#include "resolver/metrics/desk.h"
 #include "resolver/office.h"
 
 #include <signal.h>
@@ -29,6 +30,7 @@ struct node {
 	struct vd_wires wires;
 	struct vd_office office;
 	bool has_office;
+	struct vd_desk desk;
 	unsigned life;
 	struct vd_herald herald;
 	uint64_t seen_won;
@@ -57,6 +59,7 @@ static void move(struct node *node, enum vd_life life)
 {
 	vd_machine_move(&vd_life, &node->life, life, node);
 	tell_life(node);
+	node->desk.life = life;
 	vd_log_info("the node's life goes on", VD_LOG_TEXT("state", vd_machine_name(&vd_life, life)),
 		VD_LOG_TEXT("it", vd_machine_sentence(&vd_life, life)));
 }
@@ -70,6 +73,7 @@ static void close_all(struct node *node)
 	node->is_closing = true;
 	if (node->life != VD_LIFE_STOPPED)
 		move(node, VD_LIFE_STOPPED);
+	vd_desk_wires_close(&node->desk);
 	if (node->check != NULL)
 		vd_pg_link_close(node->check);
 	if (node->keeper != NULL) {
@@ -135,6 +139,9 @@ static void on_office_ended(void *arg)
 {
 	struct node *node = arg;
 	node->has_office = false;
+	node->desk.office = NULL;
+	if (atomic_load(&node->hinge.released) != node->seen_won)
+		node->desk.metrics.terms_lost++;
 	atomic_store(&node->hinge.ended, node->seen_won);
 	vd_wake_ring(&node->hinge.keeper_wake);
 	if (node->is_asked_to_stop) {
@@ -152,7 +159,10 @@ static void begin_office(struct node *node, uint64_t won)
 		move(node, VD_LIFE_CAMPAIGNING);
 	move(node, VD_LIFE_LEADING);
 	node->has_office = true;
-	vd_office_begin(&node->office, node->loop, node->settings, &node->hinge, &node->wires, &events);
+	node->desk.office = &node->office;
+	node->desk.metrics.elections++;
+	vd_office_begin(&node->office, node->loop, node->settings, &node->hinge, &node->wires, &node->desk.metrics,
+		&events);
 }
 
 /* What the keeper says, and what was asked for; then the life follows. */
@@ -252,6 +262,7 @@ static void start(struct node *node)
 	node->check = NULL;
 	tell_life(node);
 	vd_wires_open(&node->wires, node->loop, node->settings, &events);
+	vd_desk_wires_open(&node->desk, &node->wires);
 	node->keeper = vd_keeper_start(node->settings, &node->hinge);
 }
 
@@ -360,10 +371,15 @@ int vd_node_run(const struct vd_resolver_settings *settings)
 	vd_log_info("starts", VD_LOG_TEXT("schema", settings->schema), VD_LOG_DSN("dsn", settings->dsn));
 	vd_herald_open(&node->herald);
 	on_pulse(node);
-	open_check(node);
+	struct vd_error error;
+	if (vd_desk_open(&node->desk, node->loop, settings, &node->hinge, &error) == 0)
+		open_check(node);
+	else
+		refuse(node, error.message, error.hint);
 	VD_ASSERT(vd_loop_run(node->loop));
 	int exit_code = node->exit_code;
 	vd_herald_close(&node->herald);
+	vd_desk_close(&node->desk);
 	vd_signal_fini(&node->signals[0]);
 	vd_signal_fini(&node->signals[1]);
 	vd_timer_fini(&node->pulse);

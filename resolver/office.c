@@ -150,9 +150,11 @@ static void take_over_wires(struct vd_office *office)
 
 void vd_office_begin(struct vd_office *office, struct vd_loop *loop,
 	const struct vd_resolver_settings *settings, struct vd_hinge *hinge, struct vd_wires *wires,
-	const struct vd_office_events *events)
+	struct vd_metrics *metrics, const struct vd_office_events *events)
 {
-	*office = (struct vd_office){ .settings = settings, .loop = loop, .hinge = hinge, .wires = wires };
+	*office = (struct vd_office){
+		.settings = settings, .loop = loop, .hinge = hinge, .wires = wires, .metrics = metrics
+	};
 	office->events = *events;
 	office->takeover = hinge->takeover;
 	office->order.schema = settings->schema;

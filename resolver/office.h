@@ -13,6 +13,7 @@
 #include "resolver/drain.h"
 #include "resolver/hinge.h"
 #include "resolver/memory.h"
+#include "resolver/metrics/metrics.h"
 #include "resolver/settings.h"
 #include "resolver/settle.h"
 #include "resolver/sweep.h"
@@ -30,6 +31,7 @@ struct vd_office {
 	struct vd_loop *loop;
 	struct vd_hinge *hinge;
 	struct vd_wires *wires;
+	struct vd_metrics *metrics;
 	struct vd_office_events events;
 
 	struct vd_takeover takeover; /* a copy; its postmaster_start_us is that of the last reload */
@@ -49,7 +51,7 @@ struct vd_office {
 /* Begins to lead. */
 void vd_office_begin(struct vd_office *office, struct vd_loop *loop,
 	const struct vd_resolver_settings *settings, struct vd_hinge *hinge, struct vd_wires *wires,
-	const struct vd_office_events *events);
+	struct vd_metrics *metrics, const struct vd_office_events *events);
 
 /* The term is over: throws all away; on_ended follows. */
 void vd_office_end(struct vd_office *office, const char *why);

@@ -4,6 +4,7 @@
 
 #include "common/pg/connection.h"
 #include "common/pg/names.h"
+#include "resolver/metrics/address.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -50,6 +51,8 @@ static const struct vd_setting rows[] = {
 		"log lines for people, or one JSON object a line"),
 	VD_SETTING_CHOICE("log-level", struct vd_resolver_settings, log_level, "info", "error|warning|info|debug|off",
 		"the least important lines that are written"),
+	VD_SETTING_STRING("http-listen", struct vd_resolver_settings, http_listen, "",
+		"where health, status and metrics are answered: a port of this machine alone, or address:port; empty: nowhere"),
 	VD_SETTING_BOOL("print-life", struct vd_resolver_settings, print_life, "false",
 		"print the states of a node as a diagram (mermaid), and exit"),
 };
@@ -117,7 +120,8 @@ static int check(struct vd_resolver_settings *values, struct vd_error *error)
 			error, "a standby must look several times within one lease; the defaults are 100ms and 3s");
 		return error->code;
 	}
-	return 0;
+	struct vd_address address;
+	return values->http_listen[0] == 0 ? 0 : vd_address_parse(values->http_listen, &address, error);
 }
 
 enum vd_settings_result vd_resolver_settings_load(

@@ -16,6 +16,7 @@ struct vd_resolver_settings {
 	char *node;
 	char *log_format;
 	char *log_level;
+	char *http_listen;
 	int64_t lease_ttl_ms;
 	int64_t look_interval_ms;
 	int64_t batch_requests;

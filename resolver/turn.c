@@ -35,11 +35,13 @@ static enum vd_step_result turn_claim(void *subject)
 	struct vd_turn *turn = subject;
 	struct vd_drain *drain = turn->drain;
 	const struct vd_resolver_settings *settings = drain->office->settings;
+	vd_turn_mark(turn, VD_STAGE_CLAIM);
 	if (turn->is_retry)
 		return VD_STEP_NEXT;
 	struct vd_pg *pg = vd_wires_pg(drain->office->wires, VD_BACKEND_CLAIM);
 	turn->batch = vd_memory_open(memory_of(drain));
 	VD_ASSERT(pg != NULL && turn->batch != NULL);
+	turn->times.began_us = turn->times.at_us[VD_STAGE_CLAIM];
 	turn->look = vd_looks_begin(&drain->looks, vd_clock_ms());
 	struct vd_claim_bounds bounds = { .low = turn->look.low,
 		.requests = drain->limit,
@@ -103,6 +105,7 @@ static enum vd_step_result turn_base(void *subject)
 {
 	struct vd_turn *turn = subject;
 	struct vd_memory *memory = memory_of(turn->drain);
+	vd_turn_mark(turn, VD_STAGE_BASE);
 	if (turn->question.is_broken) {
 		vd_log_error("a stored outcome is not what its table says; the schema is damaged");
 		return VD_STEP_FAIL;
@@ -126,6 +129,7 @@ static enum vd_step_result turn_resolve(void *subject)
 {
 	struct vd_turn *turn = subject;
 	struct vd_drain *drain = turn->drain;
+	vd_turn_mark(turn, VD_STAGE_RESOLVE);
 	bool lists = vd_clock_ms() < drain->office->list_until_ms;
 	uint32_t claimed = turn->batch->count;
 	bool is_resolved = vd_memory_resolve(memory_of(drain), turn->batch, lists, vd_clock_us());
@@ -142,6 +146,8 @@ static enum vd_step_result turn_apply(void *subject)
 {
 	struct vd_turn *turn = subject;
 	struct vd_office *office = turn->drain->office;
+	if (!turn->waits_entry && !turn->waits_apply)
+		vd_turn_mark(turn, VD_STAGE_APPLY);
 	turn->waits_entry = !vd_office_may_apply(office);
 	turn->waits_apply = other_turn(turn) != NULL && vd_apply_is_split();
 	if (turn->waits_entry || turn->waits_apply)
@@ -154,7 +160,12 @@ static enum vd_step_result turn_apply(void *subject)
 	return VD_STEP_WAIT;
 }
 
-void vd_turn_count(const struct vd_turn *turn)
+void vd_turn_mark(struct vd_turn *turn, enum vd_stage stage)
+{
+	turn->times.at_us[stage] = vd_clock_us();
+}
+
+void vd_turn_count(struct vd_turn *turn)
 {
 	const struct vd_counts *counts = &turn->batch->counts;
 	struct vd_figures *figures = &turn->drain->office->hinge->figures;
@@ -163,6 +174,8 @@ void vd_turn_count(const struct vd_turn *turn)
 	atomic_fetch_add(&figures->conflicts, counts->conflicts);
 	atomic_fetch_add(&figures->too_old, counts->too_old);
 	atomic_fetch_add(&figures->rejected, counts->rejected);
+	vd_turn_mark(turn, VD_STAGES);
+	vd_metrics_batch(turn->drain->office->metrics, turn->batch, &turn->times);
 }
 
 /* model: leader_publish */
@@ -173,11 +186,12 @@ static enum vd_step_result turn_publish(void *subject)
 	struct vd_office *office = drain->office;
 	VD_ASSERT(drain->order[0] == turn);
 	(void)VD_FAULT("drain.before_publish");
+	vd_turn_mark(turn, VD_STAGE_PUBLISH);
 	vd_memory_publish(memory_of(drain), turn->batch, vd_clock_us());
-	vd_turn_count(turn);
 	struct vd_pg *pg = vd_wires_pg(office->wires, VD_BACKEND_APPLY);
 	if (office->order.is_synchronous && turn->apply.is_clean && pg != NULL)
 		vd_apply_send_replies(&turn->apply, pg, turn->batch, office->settings->schema, true);
+	vd_turn_count(turn);
 	vd_backoff_reset(&drain->backoff);
 	if (vd_drain_is_isolating(drain)) {
 		uint32_t most = (uint32_t)office->settings->batch_requests;
@@ -299,6 +313,7 @@ static void on_applied(void *arg)
 		return;
 	}
 	turn->state = VD_TURN_FAILED;
+	drain->office->metrics->failures++;
 	vd_drain_mend(drain);
 }
 

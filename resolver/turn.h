@@ -21,8 +21,11 @@ void vd_turn_is_over(struct vd_turn *turn);
 /* Its claimed batch goes back to the queue, where its rows still are; then it is over. */
 void vd_turn_give_up(struct vd_turn *turn);
 
-/* Its batch is committed: for the status. */
-void vd_turn_count(const struct vd_turn *turn);
+/* This stage of it begins now. */
+void vd_turn_mark(struct vd_turn *turn, enum vd_stage stage);
+
+/* Its batch is committed and told: for the status. */
+void vd_turn_count(struct vd_turn *turn);
 
 /* Begins the next turn if there is reason to. */
 void vd_drain_go(struct vd_drain *drain);

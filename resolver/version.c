@@ -86,3 +86,13 @@ uint64_t vd_versions_old(struct vd_versions *versions, int64_t now_us)
 	expire(versions, now_us);
 	return versions->old;
 }
+
+int64_t vd_versions_age_us(const struct vd_versions *versions, uint64_t version, int64_t now_us)
+{
+	for (uint32_t i = 0; i < versions->count; i++) {
+		uint32_t at = (versions->first + i) % VD_VERSIONS_PAIRS;
+		if (versions->pairs[at].version > version)
+			return now_us - versions->pairs[at].at_us;
+	}
+	return -1;
+}

@@ -48,4 +48,7 @@ void vd_versions_commit(struct vd_versions *versions, uint64_t version, int64_t 
  * now and then, also when nothing is committed. */
 uint64_t vd_versions_old(struct vd_versions *versions, int64_t now_us);
 
+/* How long ago a newer version than this one was committed first, as far as is remembered; -1 if none was. */
+int64_t vd_versions_age_us(const struct vd_versions *versions, uint64_t version, int64_t now_us);
+
 #endif

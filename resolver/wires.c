@@ -45,6 +45,8 @@ static void on_down(void *arg, struct vd_pg *pg, const char *reason, unsigned at
 {
 	struct vd_wire *wire = arg;
 	(void)pg;
+	if (attempt == 1)
+		wire->losses++;
 	if (attempt == 1 || attempt % 16 == 0)
 		vd_log_warning("a connection is gone, opens the next one",
 			VD_LOG_TEXT("connection", wire_names[wire->which]), VD_LOG_TEXT("why", reason),

@@ -27,6 +27,7 @@ struct vd_wire {
 	struct vd_wires *wires;
 	enum vd_backend which;
 	struct vd_pg_link *link;
+	uint64_t losses; /* connections that were lost, or could not be made the first time */
 	/* the backend of the present connection, or of the last one */
 	int32_t pid;
 	int64_t start_us;

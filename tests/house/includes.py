@@ -9,6 +9,7 @@ import re
 
 from tree import PUBLIC, ROOT, finish, read, sources, without_comments
 
+COUNTED = "hot|metrics|spread"  # of resolver/metrics
 PURE = "batch|clients|conflict|fold|lock|memory|outcome|precondition|presence|reply|resolve|sequence|version|lease|window"
 
 # file, and which of our headers it may include (both regular expressions that match from the start)
@@ -21,6 +22,7 @@ WALLS = [
     (r"common/pg/", r"common/(base|loop|pg)/|migrations/"),
     # the pure heart of the resolver sees only base, kv and itself
     (rf"resolver/({PURE})\.[ch]$", rf"common/(base|kv)/|resolver/({PURE})\.h$"),
+    (rf"resolver/metrics/({COUNTED})\.[ch]$", rf"common/(base|kv)/|resolver/({PURE})\.h$|resolver/metrics/({COUNTED})\.h$"),
     (r"resolver/", r"common/|resolver/"),
     (r"follower/examples/", r"verdict/"),
     (r"follower/include/", r"verdict/"),
@@ -38,7 +40,8 @@ WALLS = [
 # library header, who may include it, and why so few
 DOORS = [
     (r"libpq", r"common/pg/|bench/compare/|tests/", "only common/pg knows libpq"),
-    (r"event2/", r"common/loop/|resolver/metrics|follower/examples/|tests/", "only common/loop and the metrics know libevent"),
+    (r"event2/event\.h", r"common/loop/|resolver/metrics/http\.c$|follower/examples/|tests/", "only common/loop and the metrics server know libevent"),
+    (r"event2/(?!event\.h)", r"common/loop/|resolver/metrics/http\.c$|tests/", "only the metrics server and common/loop may know evhttp"),
     (r"verdict\.pb-c\.h|protobuf-c/", r"common/kv/codec\.c$|tests/", "only the codec knows protobuf"),
     (r"jansson\.h", r"common/text/json\.h|common/text/settings|cli/|bench/|tests/", "JSON is for programs"),
     (r"openssl/", r"resolver/|cli/dump_digest|tests/", "libverdict links libpq, libevent and protobuf-c only"),

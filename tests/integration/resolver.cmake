@@ -9,4 +9,5 @@ verdict_pytest(resolver_answers_test resolver_answers_test.py)
 verdict_pytest(resolver_guard_test resolver_guard_test.py TIMEOUT 600)
 verdict_pytest(resolver_rogue_test resolver_rogue_test.py)
 verdict_pytest(resolver_sequence_world_test resolver_sequence_test.py)
+verdict_pytest(resolver_http_test resolver_http_test.py)
 verdict_pytest(resolver_notify_test resolver_notify_test.py TIMEOUT 600 LONG) # fills 8 GB

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,13 +98,22 @@ static const char *pid_file(const struct vd_child *child)
 	return name;
 }
 
+int64_t vd_cluster_http_port(const struct vd_cluster *cluster, size_t i)
+{
+	return cluster->http_base_port + (int64_t)i - 1;
+}
+
 /* Nobody would wait for its hand-over if we die, nor is there then a PostgreSQL to hand over in; the fence makes it safe. */
 static pid_t start_resolver(struct vd_cluster *cluster, struct vd_child *child, struct vd_error *error)
 {
 	char log[40];
+	char listen[24] = "";
 	snprintf(log, sizeof log, "%s.log", child->name);
+	if (cluster->http_base_port != 0)
+		snprintf(listen, sizeof listen, "%" PRId64,
+			vd_cluster_http_port(cluster, (size_t)(child - cluster->children)));
 	const char *const argv[] = { cluster->resolver, "--config", vd_home_path(&cluster->home, "resolver.conf"),
-		"--node", child->name, NULL };
+		"--node", child->name, "--http-listen", listen, NULL };
 	return vd_process_spawn(&(struct vd_spawn){ .argv = argv,
 								.environment = cluster->environment,
 								.log = vd_home_path(&cluster->home, log),

@@ -28,7 +28,8 @@ struct vd_cluster {
 	struct vd_server server;
 	char **environment;
 	const char *schema;
-	char resolver[PATH_MAX];                            /* the program */
+	int64_t http_base_port;  /* the first resolver answers HTTP there; 0: none does */
+	char resolver[PATH_MAX]; /* the program */
 	struct vd_child children[1 + VD_CLUSTER_NODES_MAX]; /* the first is PostgreSQL */
 	size_t count;
 	int stop;  /* the signal that asks us to stop; 0: none */
@@ -37,6 +38,9 @@ struct vd_cluster {
 
 VD_MUST_USE int vd_cluster_init(struct vd_cluster *cluster, const char *schema, struct vd_error *error);
 void vd_cluster_fini(struct vd_cluster *cluster);
+
+/* Where the i-th resolver, from 1, answers HTTP. */
+int64_t vd_cluster_http_port(const struct vd_cluster *cluster, size_t i);
 
 /* Finds verdict-resolver: beside this program, in its libexec, in PATH. */
 VD_MUST_USE int vd_cluster_find_resolver(struct vd_cluster *cluster, struct vd_error *error);

@@ -25,6 +25,7 @@ struct up_settings {
 	bool detach;
 	char *pg_bin;
 	char *schema;
+	int64_t http_base_port;
 	int64_t timeout_ms;
 };
 
@@ -39,6 +40,10 @@ static const struct vd_setting rows[] = {
 		"folder of PostgreSQL's server programs; without it the newest of /usr/lib/postgresql, pg_config, "
 		"PATH"),
 	VD_SETTING_STRING("schema", struct up_settings, schema, "verdict", "the schema that holds the store"),
+	VD_SETTING_INTEGER("http-base-port", struct up_settings, http_base_port, "0", 0,
+		65536 - VD_CLUSTER_NODES_MAX,
+		"the first resolver answers health, status and metrics on this port of this machine, the next on the "
+		"one after it; 0: none does"),
 	VD_SETTING_DURATION(
 		"timeout", struct up_settings, timeout_ms, "90s", 1000, 3600000, "how long starting may take"),
 };
@@ -197,6 +202,7 @@ static int up(const struct up_settings *given)
 {
 	struct up up = { .given = given, .deadline_ms = vd_clock_ms() + given->timeout_ms };
 	int code = vd_cluster_init(&up.cluster, given->schema, &up.error);
+	up.cluster.http_base_port = given->http_base_port;
 	for (size_t i = 0; i < VD_COUNT(steps) && code == 0; i++) {
 		code = steps[i](&up);
 		if (code == 0 && !vd_cluster_tend(&up.cluster, 0))

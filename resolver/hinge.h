@@ -73,10 +73,10 @@ struct vd_hinge {
 	_Atomic uint64_t released;
 	_Atomic uint64_t backends_entered;
 	struct vd_takeover takeover;
-	_Atomic int64_t renewed_ms;         /* when the lease was taken or renewed last */
-	_Atomic int64_t looked_ms;          /* when a standby saw the lease last; 0: never yet */
-	_Atomic bool sees_leader;           /* somebody held it then */
-	_Atomic uint64_t keeper_losses;     /* as vd_wire.losses */
+	_Atomic int64_t renewed_ms;     /* when the lease was taken or renewed last */
+	_Atomic int64_t looked_ms;      /* when a standby saw the lease last; 0: never yet */
+	_Atomic bool sees_leader;       /* somebody held it then */
+	_Atomic uint64_t keeper_losses; /* as vd_wire.losses */
 
 	/* rung by the other side */
 	struct vd_wake loop_wake;

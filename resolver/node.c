@@ -161,8 +161,8 @@ static void begin_office(struct node *node, uint64_t won)
 	node->has_office = true;
 	node->desk.office = &node->office;
 	node->desk.metrics.elections++;
-	vd_office_begin(&node->office, node->loop, node->settings, &node->hinge, &node->wires, &node->desk.metrics,
-		&events);
+	vd_office_begin(
+		&node->office, node->loop, node->settings, &node->hinge, &node->wires, &node->desk.metrics, &events);
 }
 
 /* What the keeper says, and what was asked for; then the life follows. */

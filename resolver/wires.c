@@ -111,6 +111,11 @@ void vd_wires_close(struct vd_wires *wires)
 			vd_pg_link_close(wires->wire[i].link);
 }
 
+const char *vd_wire_name(enum vd_backend which)
+{
+	return wire_names[which];
+}
+
 struct vd_pg *vd_wires_pg(const struct vd_wires *wires, enum vd_backend which)
 {
 	const struct vd_wire *wire = &wires->wire[which];

@@ -44,6 +44,9 @@ void vd_wires_open(struct vd_wires *wires, struct vd_loop *loop, const struct vd
 	const struct vd_wire_events *events);
 void vd_wires_close(struct vd_wires *wires);
 
+/* "claim", "apply", "sweep" */
+const char *vd_wire_name(enum vd_backend which);
+
 /* The connection, if it is up; else NULL. */
 struct vd_pg *vd_wires_pg(const struct vd_wires *wires, enum vd_backend which);
 

@@ -63,7 +63,8 @@ int vd_address_parse(const char *text, struct vd_address *address, struct vd_err
 	if (parse(text, address))
 		return 0;
 	vd_error_set(error, VD_CODE_INVALID_OPTION_VALUE, "http-listen \"%s\" is not an address", text);
-	vd_error_hint(error, "a port (9464: on this machine alone), or an address and a port: 10.0.0.5:9464, [::]:9464");
+	vd_error_hint(
+		error, "a port (9464: on this machine alone), or an address and a port: 10.0.0.5:9464, [::]:9464");
 	return error->code;
 }
 

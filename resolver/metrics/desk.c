@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "resolver/metrics/expose.h"
 #include "resolver/metrics/report.h"
 #include "resolver/page/page.h"
 
@@ -72,6 +73,12 @@ static void answer_status(struct vd_desk *desk, struct vd_http_answer *answer)
 	vd_report_add(&answer->body, desk);
 }
 
+static void answer_metrics(struct vd_desk *desk, struct vd_http_answer *answer)
+{
+	answer->type = VD_EXPOSE_TYPE;
+	vd_expose_add(&answer->body, desk);
+}
+
 static const struct {
 	const char *path;
 	void (*answer)(struct vd_desk *desk, struct vd_http_answer *answer);
@@ -79,6 +86,7 @@ static const struct {
 	{ "/healthz", answer_health },
 	{ "/readyz", answer_ready },
 	{ "/status", answer_status },
+	{ "/metrics", answer_metrics },
 };
 
 static void on_asked(void *arg, const char *path, struct vd_http_answer *answer)
@@ -92,7 +100,8 @@ static void on_asked(void *arg, const char *path, struct vd_http_answer *answer)
 	const struct vd_page_file *file = vd_page_find(path);
 	if (file == NULL) {
 		answer->code = 404;
-		vd_buffer_add_text(&answer->body, "nothing is here; look at /, /status, /readyz, /healthz\n");
+		vd_buffer_add_text(
+			&answer->body, "nothing is here; look at /, /status, /metrics, /readyz, /healthz\n");
 		return;
 	}
 	answer->type = file->type;

@@ -125,7 +125,7 @@ static const char *phrase_of(int code)
 						 : "Internal Server Error";
 }
 
-static void send(struct evhttp_request *request, struct vd_http_answer *answer, bool is_head)
+static void reply(struct evhttp_request *request, struct vd_http_answer *answer, bool is_head)
 {
 	char length[24];
 	struct vd_bytes content = answer->file.data != NULL ? answer->file : vd_buffer_bytes(&answer->body);
@@ -159,7 +159,7 @@ static void on_request(struct evhttp_request *request, void *arg)
 	} else {
 		http->handler(http->arg, path == NULL || path[0] == '\0' ? "/" : path, &answer);
 	}
-	send(request, &answer, method == EVHTTP_REQ_HEAD);
+	reply(request, &answer, method == EVHTTP_REQ_HEAD);
 	vd_buffer_fini(&answer.body);
 }
 
@@ -182,8 +182,9 @@ struct vd_http *vd_http_open(struct vd_loop *loop, const struct vd_address *addr
 		int saved = errno;
 		vd_error_set(error, VD_CODE_IO_ERROR, "http-listen: cannot listen on %s: %s",
 			vd_address_text_of(&address->socket).text, strerror(saved));
-		vd_error_hint(error, saved == EADDRINUSE ? "another program has this port; choose another one"
-												 : "an address of this machine, and a port that this user may take");
+		vd_error_hint(error, saved == EADDRINUSE
+								 ? "another program has this port; choose another one"
+								 : "an address of this machine, and a port that this user may take");
 		return NULL;
 	}
 	struct vd_http *http = calloc(1, sizeof *http);

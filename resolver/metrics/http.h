@@ -23,9 +23,9 @@
 struct vd_http;
 
 struct vd_http_answer {
-	int code;             /* 200, 404, 503 … */
-	const char *type;     /* of the content; constant */
-	const char *etag;     /* NULL: changes with each answer, and is never kept; constant, with its quotes */
+	int code;         /* 200, 404, 503 … */
+	const char *type; /* of the content; constant */
+	const char *etag; /* NULL: changes with each answer, and is never kept; constant, with its quotes */
 	struct vd_buffer body;
 	struct vd_bytes file; /* instead of the body: constant */
 };

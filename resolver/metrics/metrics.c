@@ -107,8 +107,7 @@ void vd_metrics_election(struct vd_metrics *metrics, int64_t at_us, int64_t epoc
 	const struct vd_election *newest = vd_metrics_election_at(metrics, 0);
 	if (epoch <= 0 || (newest != NULL && newest->epoch == epoch))
 		return;
-	struct vd_election *place =
-		&metrics->elections_seen[metrics->election_count++ % VD_METRICS_ELECTIONS];
+	struct vd_election *place = &metrics->elections_seen[metrics->election_count++ % VD_METRICS_ELECTIONS];
 	*place = (struct vd_election){ .at_us = at_us, .epoch = epoch };
 	snprintf(place->node, sizeof place->node, "%s", node);
 }

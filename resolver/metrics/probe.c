@@ -81,7 +81,7 @@ static void on_answer(void *arg, const struct vd_pg_outcome *outcome)
 		probe->last = probe->next;
 		rest_ms = (now_ms - probe->asked_ms) * SHARE;
 	}
-	vd_timer_arm_ms(&probe->timer, rest_ms < EVERY_MS		? EVERY_MS
+	vd_timer_arm_ms(&probe->timer, rest_ms < EVERY_MS       ? EVERY_MS
 								   : rest_ms > REST_MOST_MS ? REST_MOST_MS
 															: rest_ms);
 }

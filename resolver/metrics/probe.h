@@ -11,7 +11,7 @@
 #include "resolver/metrics/metrics.h"
 #include "resolver/wires.h"
 
-#define VD_PROBE_NODES     64
+#define VD_PROBE_NODES      64
 #define VD_PROBE_QUEUE_MOST 100000
 
 struct vd_probe_node {
@@ -22,7 +22,7 @@ struct vd_probe_node {
 
 /* What was answered last. */
 struct vd_probed {
-	int64_t at_ms; /* monotonic; 0: never yet */
+	int64_t at_ms;   /* monotonic; 0: never yet */
 	char leader[64]; /* "": there never was one */
 	bool released;
 	bool serves;

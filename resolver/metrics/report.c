@@ -88,9 +88,8 @@ static json_t *batch_of(struct vd_metrics *metrics, int64_t now_ms)
 	vd_recent_read(&metrics->recent_requests, &recent, now_ms);
 	bool none = recent.count == 0;
 	return json_pack("{s:o, s:o, s:o, s:o}", "p50", unless(none, number(vd_spread_share(&recent, 0.5))),
-		"p99", unless(none, number(vd_spread_share(&recent, 0.99))), "max",
-		unless(none, number(recent.max)), "last",
-		unless(metrics->totals.batches == 0, number(metrics->last_batch)));
+		"p99", unless(none, number(vd_spread_share(&recent, 0.99))), "max", unless(none, number(recent.max)),
+		"last", unless(metrics->totals.batches == 0, number(metrics->last_batch)));
 }
 
 static json_t *window_of(const struct vd_office *office)
@@ -98,8 +97,7 @@ static json_t *window_of(const struct vd_office *office)
 	if (office == NULL || office->memory == NULL)
 		return json_pack("{s:n, s:n, s:n}", "bytes", "entries", "floor_age_ms");
 	const struct vd_window *window = office->memory->resolver.window;
-	int64_t age_us =
-		vd_versions_age_us(&office->memory->versions, vd_window_floor(window), vd_clock_us());
+	int64_t age_us = vd_versions_age_us(&office->memory->versions, vd_window_floor(window), vd_clock_us());
 	return json_pack("{s:o, s:o, s:o}", "bytes", number(vd_window_bytes(window)), "entries",
 		number(vd_window_entries(window)), "floor_age_ms", unless(age_us < 0, json_integer(age_us / 1000)));
 }
@@ -121,8 +119,9 @@ static json_t *elections_of(const struct vd_metrics *metrics)
 	json_t *elections = json_array();
 	const struct vd_election *election;
 	for (unsigned i = 0; (election = vd_metrics_election_at(metrics, i)) != NULL; i++)
-		json_array_append_new(elections, json_pack("{s:o, s:I, s:o}", "at", iso_time(election->at_us), "epoch",
-											 (json_int_t)election->epoch, "node", vd_json_text(election->node)));
+		json_array_append_new(
+			elections, json_pack("{s:o, s:I, s:o}", "at", iso_time(election->at_us), "epoch",
+						   (json_int_t)election->epoch, "node", vd_json_text(election->node)));
 	return elections;
 }
 
@@ -153,7 +152,8 @@ void vd_report_add(struct vd_buffer *out, struct vd_desk *desk)
 		{ "lease_left_ms", unless(leaderless, json_integer(probed->lease_left_ms)) },
 		{ "nodes", nodes_of(probed) },
 		{ "watermark", unless(unknown, json_integer(probed->watermark)) },
-		{ "queue", json_pack("{s:o, s:n}", "requests", unless(unknown, json_integer(probed->queue)), "oldest_ms") },
+		{ "queue",
+			json_pack("{s:o, s:n}", "requests", unless(unknown, json_integer(probed->queue)), "oldest_ms") },
 		{ "notify_queue", unless(unknown, rounded(probed->notify_queue)) },
 		{ "totals", totals_of(metrics) },
 		{ "rates", rates_of(&metrics->rates) },

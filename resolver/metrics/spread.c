@@ -41,7 +41,8 @@ void vd_spread_add(struct vd_spread *spread, uint64_t number, uint64_t times)
 uint64_t vd_spread_up_to(const struct vd_spread *spread, unsigned power)
 {
 	uint64_t count = 0;
-	for (unsigned i = 0; i < VD_SPREAD_BUCKETS && end_of(i) <= UINT64_C(1) << power; i++)
+	unsigned buckets = power <= SPLIT_POWER ? 1U << power : (power - SPLIT_POWER + 1) * VD_SPREAD_SPLIT;
+	for (unsigned i = 0; i < buckets && i < VD_SPREAD_BUCKETS; i++)
 		count += spread->counts[i];
 	return count;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a resolver answers over HTTP: how it is, whether it is ready, what it has done; and that no client of HTTP can hold up a
 commit."""
+import contextlib
 import os
 import pathlib
 import re
@@ -11,6 +12,7 @@ import subprocess
 import pytest
 
 import http_ask
+import prometheus_text
 import resolver_world as rw
 from http_ask import ask, status, wait_status
 from resolver_world import SET, key_range
@@ -141,8 +143,8 @@ def test_ready_follows_the_leader(world):
     wait_ready(standby, 200, "b stands by")
     leader.kill()
     wait_ready(standby, 200, "b leads")
-    back = world.node("a", HTTP)
-    wait_ready(back, 200, "a stands by")
+    back = world.node("c", HTTP)
+    wait_ready(back, 200, "c stands by")
     wait_status(standby, lambda s: [e["node"] for e in s["elections"]] == ["b", "a"], "both elections")
     assert back.stop() == 0
 
@@ -220,13 +222,11 @@ def test_hostile_clients_hold_up_nobody(world):
     assert client.commit([(SET, b"k", b"0")]).code == 0
     ask(node, "/healthz")
     before = descriptors(node)
-    hostile = [http_ask.connect(node) for _ in range(1000)]
+    hostile = [http_ask.begin(node) for _ in range(1000)]
+    sent = [b"", b"GET /sta", b"GET /status HTTP/1.1\r\nHost: x\r\n", b"GET /status HTTP/1.1\r\n\r\n" * 50]
     for i, connection in enumerate(hostile):
-        connection.setblocking(False)
-        try:
-            connection.send([b"", b"GET /sta", b"GET /status HTTP/1.1\r\nHost: x\r\n", b"GET /status HTTP/1.1\r\n\r\n" * 50][i % 4])
-        except OSError:
-            pass
+        with contextlib.suppress(OSError):
+            connection.send(sent[i % 4])
     for i in range(50):
         assert client.commit([(SET, b"k", b"%d" % i)]).code == 0
     assert descriptors(node) <= before + 40
@@ -277,3 +277,90 @@ def test_what_is_no_request_is_refused(world):
         assert ask(node, "/healthz").code == 200
     assert client.commit([(SET, b"k", b"1")]).code == 0
     assert node.is_running()
+
+
+# ---- /metrics ----
+
+def metrics(node):
+    answer = ask(node, "/metrics")
+    assert answer.code == 200 and answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return prometheus_text.parse(answer.text)
+
+
+def of(families, name, **labels):
+    return families[name].samples[tuple(labels.items())]
+
+
+def test_counters_agree_with_what_was_told(world):
+    """Two clients conflict, repeat themselves and err; the sums are those of the replies."""
+    node = world.lead("a", HTTP)
+    told = {"committed": 0, "conflict": 0, "too_old": 0, "rejected": 0}
+    names = {0: "committed", rw.CONFLICT: "conflict", rw.TOO_OLD: "too_old"}
+    one, two = world.client(), world.client()
+    sent = []
+    for client in (one, two):
+        client.snapshot()
+        requests = [client.request([(SET, b"k%d" % (i % 7), b"v")], reads=[key_range(b"k%d" % (i % 5))]) for i in range(300)]
+        requests += [client.request([(99, b"k", b"v")]) for _ in range(3)]
+        requests += [client.request([(SET, b"k" * 3000, b"v")]) for _ in range(4)]
+        requests += [client.request([(SET, b"k", b"v")], extra=rw.demands((rw.PRESENT, b"nowhere"))) for _ in range(5)]
+        requests += [client.request([(SET, b"k", b"v")], reads=[key_range(b"k")], at=(client.term, 7))]
+        sent.append((client, requests, client.submit_payloads(requests)))
+    for client, requests, sequences in sent:
+        for verdict in client.wait(*sequences):
+            told[names.get(verdict.code, "rejected")] += 1
+        client.resend(sequences[0], requests[0])
+    wait_until(lambda: of(metrics(node), "verdict_copies_total", answer="repeated") == 2, "copies are counted")
+    seen = metrics(node)
+    assert {name: of(seen, "verdict_requests_total", verdict=name) for name in told} == told
+    assert told["conflict"] > 100 and told["too_old"] == 2 and told["rejected"] == 24
+    assert seen["verdict_rejects_total"].samples == {
+        (("reason", "invalid_mutation_type"),): 6, (("reason", "key_too_large"),): 8, (("reason", "precondition_failed"),): 10}
+    decided = sum(told.values())
+    batches = of(seen, "verdict_batch_requests")
+    assert batches.sum == decided and batches.count == of(seen, "verdict_batches_total")
+    assert of(seen, "verdict_commit_latency_seconds").count == decided
+    assert {labels[0][1] for labels in seen["verdict_stage_seconds"].samples} == {"claim", "base", "resolve", "apply", "publish"}
+    assert all(h.count == batches.count for h in seen["verdict_stage_seconds"].samples.values())
+    assert sum(h.sum for h in seen["verdict_stage_seconds"].samples.values()) > 0
+    assert of(seen, "verdict_state", state="leading") == 1 and of(seen, "verdict_state", state="standby") == 0
+    assert status(node)["totals"]["conflict"] == told["conflict"]
+    hottest = status(node)["conflicting"]
+    assert {row["begin"] for row in hottest} == {f"k{i}" for i in range(5)}
+    assert sum(row["count"] for row in hottest) == told["conflict"]
+
+
+def test_the_documentation_lists_what_is_told(world):
+    """Names and types of /metrics and the fields of /status, as docs/monitoring.md has them."""
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs/monitoring.md").read_text()
+    node = world.lead("a", HTTP)
+    client = world.client()
+    assert client.commit([(SET, b"k", b"v")]).code == 0
+    seen = wait_status(node, lambda s: s["watermark"] is not None and s["window"]["floor_age_ms"] is not None, "it is probed")
+    listed = page.split("## /status")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", listed, flags=re.M) == list(seen)
+    for part in ("queue", "totals", "rates", "latency_ms", "batch", "window"):
+        row, = re.findall(rf"^\| `{part}` \|.*$", listed, flags=re.M)
+        assert [name for name in seen[part] if f"`{name}`" not in row] == []
+    listed = page.split("## /metrics")[1].split("\n## ")[0]
+    assert dict(re.findall(r"^\| `(\w+)`\S* \| (\w+) \|", listed, flags=re.M)) == {
+        family.name: family.kind for family in metrics(node).values()}
+
+
+def test_metrics_of_a_standby_and_after_a_failover(world):
+    leader = world.lead("a", HTTP)
+    standby = world.node("b", HTTP)
+    wait_status(standby, lambda s: s["leader"] == "a" and len(s["nodes"]) == 2, "it sees the leader")
+    seen = metrics(standby)
+    assert of(seen, "verdict_state", state="standby") == 1 and of(seen, "verdict_ready") == 1
+    assert of(seen, "verdict_elections_total") == 0 and of(seen, "verdict_nodes") == 2
+    assert "verdict_lease_age_seconds" not in seen and "verdict_window_bytes" not in seen
+    leader.kill()
+    wait_until(lambda: of(metrics(standby), "verdict_elections_total") == 1, "it is elected")
+    wait_status(standby, lambda s: s["leader"] == "b", "it sees itself")
+    seen = metrics(standby)
+    assert of(seen, "verdict_epoch") == 2 and of(seen, "verdict_lease_age_seconds") < 100
+    assert of(seen, "verdict_window_bytes") >= 0 and of(seen, "verdict_leader_serves") == 1
+    assert of(seen, "verdict_connection_losses_total", connection="keeper") == 0
+    world.database.execute("SELECT pg_terminate_backend(pids[1]) FROM lease")
+    wait_until(lambda: of(metrics(standby), "verdict_connection_losses_total", connection="keeper") >= 1, "losses are counted")

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """verdict up and down: the life of a private cluster."""
+import json
 import os
 import pathlib
 import pwd
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import urllib.request
 
 import psycopg
 import pytest
@@ -62,6 +65,23 @@ def test_with_a_folder_data_stay(up, verdict, folder):
     second = up("--dir", home, "--nodes", 1)
     assert second.dsn.split("@")[0] == first.dsn.split("@")[0]
     assert verdict("status", "--json", dsn=second.dsn).good().json_lines[0]["epoch"] == epoch + 1
+
+
+def test_each_resolver_answers_http(up, folder):
+    """On a port of its own, from the one that is given on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1] % 40000 + 20000  # below those that the system gives to others
+    cluster = up("--dir", folder / "home", "--nodes", 2, "--http-base-port", port)
+    for i in (0, 1):
+        def answer():
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port + i}/status", timeout=PATIENCE_S) as told:
+                    return json.load(told)
+            except OSError:
+                return None
+        assert wait_until(answer, "it answers")["node"] == f"resolver-{i + 1}"
+    assert cluster.stop(signal.SIGTERM) == 0
 
 
 def test_in_the_background_and_down(verdict, folder):

@@ -9,8 +9,8 @@ from waiting import PATIENCE_S, wait_until
 
 
 def port_of(node):
-    """Where a node with the setting http-listen answers: the last that its log tells, since it may have been started again."""
-    return int(wait_until(lambda: re.findall(r"answers HTTP.* address=\S*:(\d+)", node.log()), "it answers no HTTP")[-1])
+    """Where a node with the setting http-listen answers, as its log tells."""
+    return int(wait_until(lambda: re.search(r"answers HTTP.* address=\S*:(\d+)", node.log()), "it answers no HTTP").group(1))
 
 
 class Answer:
@@ -52,6 +52,14 @@ def wait_status(node, condition, what):
 
 def connect(node):
     return socket.create_connection(("127.0.0.1", port_of(node)), timeout=PATIENCE_S)
+
+
+def begin(node):
+    """A connection that is on its way, or waits to be accepted; nothing is waited for."""
+    connection = socket.socket()
+    connection.setblocking(False)
+    connection.connect_ex(("127.0.0.1", port_of(node)))
+    return connection
 
 
 def rest(connection):

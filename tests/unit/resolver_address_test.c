@@ -19,16 +19,17 @@ static void test_addresses(void **state)
 	assert_is("localhost:65535", "127.0.0.1:65535");
 	assert_is("0.0.0.0:9464", "0.0.0.0:9464");
 	assert_is("[::1]:80", "[::1]:80");
-	assert_is("[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:1", "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:1");
+	assert_is(
+		"[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:1", "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:1");
 }
 
 static void test_what_is_none(void **state)
 {
 	(void)state;
-	static const char *const texts[] = { "", ":", ":9464", "65536", "99999999999999999999", "-1", "9464 ", " 9464",
-		"0x10", "localhost", "localhost:", "host.example.org:80", "1.2.3:80", "1.2.3.4", "1.2.3.4:", "1.2.3.4:x",
-		"::1:80", "[::1]", "[::1]80", "[::1:80", "[]:80", "[1.2.3.4]:80", "[localhost]:80", "1.2.3.4:80:",
-		"[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255.255.255]:1",
+	static const char *const texts[] = { "", ":", ":9464", "65536", "99999999999999999999", "-1", "9464 ",
+		" 9464", "0x10", "localhost", "localhost:", "host.example.org:80", "1.2.3:80", "1.2.3.4",
+		"1.2.3.4:", "1.2.3.4:x", "::1:80", "[::1]", "[::1]80", "[::1:80", "[]:80", "[1.2.3.4]:80",
+		"[localhost]:80", "1.2.3.4:80:", "[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255.255.255]:1",
 		"a name that is much longer than any address could ever be, and then some more of it:80" };
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		struct vd_address address;
@@ -42,6 +43,7 @@ static void test_what_is_none(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_addresses), cmocka_unit_test(test_what_is_none) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_what_is_none) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

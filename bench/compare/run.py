@@ -54,8 +54,9 @@ ELSEWHERE = [  # work, bar, the command that measures it
 
 
 def window(quick):
-    """Requests a second of the conflict window and of what it is compared with, one thread, by its own clock."""
-    told = subprocess.run([program("bench/micro/bench_window"), "--json", "--workload", "1",
+    """Requests a second of the conflict window and of what it is compared with, one thread, by its own clock: ranges of some keys,
+    read a moment ago."""
+    told = subprocess.run([program("bench/micro/bench_window"), "--json", "--workload", "6",
                            "--requests", "200000" if quick else "2000000"], text=True, capture_output=True, check=True).stdout
     return {each["what"]: each["requests_per_s"] for each in json.loads(told)}
 

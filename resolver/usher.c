@@ -28,7 +28,7 @@ static void on_rows(void *arg, const struct vd_pg_rows *rows)
 			is_ended ? "a session held a lock that every batch needs, it is ended"
 					 : "a session holds a lock that every batch needs, and this account may not end it: "
 					   "end it by pg_terminate_backend(pid), grant pg_signal_backend to the resolver",
-			VD_LOG_INT("pid", vd_pg_rows_int4(rows, row, 0)),
+			VD_LOG_INT("backend", vd_pg_rows_int4(rows, row, 0)),
 			VD_LOG_TEXT("account", vd_pg_rows_text(rows, row, 1)),
 			VD_LOG_INT("held_ms", vd_pg_rows_int8(rows, row, 2)));
 	}

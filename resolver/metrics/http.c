@@ -168,7 +168,7 @@ static void on_request(struct evhttp_request *request, void *arg)
 static void on_libevent_says(int severity, const char *message)
 {
 	if (severity >= EVENT_LOG_WARN)
-		vd_log_warning("libevent says something", VD_LOG_TEXT("message", message));
+		vd_log_warning("libevent says something", VD_LOG_TEXT("warning", message));
 }
 
 struct vd_http *vd_http_open(struct vd_loop *loop, const struct vd_address *address, vd_http_handler *handler,

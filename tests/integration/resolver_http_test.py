@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -141,6 +142,7 @@ def test_ready_follows_the_leader(world):
     standby = world.node("b", HTTP)
     wait_ready(leader, 200, "a leads")
     wait_ready(standby, 200, "b stands by")
+    wait_status(standby, lambda s: s["leader"] == "a", "it was told who leads")
     leader.kill()
     wait_ready(standby, 200, "b leads")
     back = world.node("c", HTTP)
@@ -284,6 +286,10 @@ def test_what_is_no_request_is_refused(world):
 def metrics(node):
     answer = ask(node, "/metrics")
     assert answer.code == 200 and answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    if shutil.which("promtool"):
+        done = subprocess.run(["promtool", "check", "metrics"], input=answer.text, text=True, capture_output=True,
+                              timeout=rw.PATIENCE_S, check=False)
+        assert done.returncode == 0 and done.stderr == "", done.stderr
     return prometheus_text.parse(answer.text)
 
 

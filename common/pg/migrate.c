@@ -193,7 +193,8 @@ static void on_row_read(void *arg, const struct vd_pg_rows *rows)
 
 static enum vd_schema_status judge(struct run *run)
 {
-	return pg_schema_judge(&run->record, run->count, run->schema.text, &run->message, &run->hint);
+	return pg_schema_judge(
+		&run->record, run->count, !run->check_only, run->schema.text, &run->message, &run->hint);
 }
 
 /* It is known what the schema holds. */
@@ -221,9 +222,11 @@ static void on_read(void *arg, const struct vd_pg_outcome *outcome)
 
 static void step_read(struct run *run)
 {
-	char sql[160];
+	char sql[240];
 	struct vd_pg_segment *segment = vd_pg_segment_begin(run->pg);
-	snprintf(sql, sizeof sql, "SELECT number, checksum FROM \"%s\".schema_migrations ORDER BY number",
+	snprintf(sql, sizeof sql,
+		"SELECT number, checksum, coalesce((to_jsonb(m) ->> 'served')::boolean, false)"
+		" FROM \"%s\".schema_migrations m ORDER BY number", /* the column is younger than the table */
 		run->schema.text);
 	vd_pg_query_text(segment, "migrate_read", sql, on_row_read, run);
 	vd_pg_segment_end(segment, on_read, run);

@@ -13,14 +13,16 @@ struct pg_schema_record pg_schema_compare(
 		if (record.strange == 0 && known != NULL &&
 			(record.newest != known->number || strcmp(vd_pg_rows_text(rows, i, 1), known->checksum) != 0))
 			record.strange = known->number;
+		if (record.newest == count)
+			record.serves_us = vd_pg_rows_bool(rows, i, 2);
 	}
 	return record;
 }
 
-enum vd_schema_status pg_schema_judge(const struct pg_schema_record *record, size_t count, const char *schema,
-	struct vd_buffer *message, struct vd_buffer *hint)
+enum vd_schema_status pg_schema_judge(const struct pg_schema_record *record, size_t count, bool is_to_migrate,
+	const char *schema, struct vd_buffer *message, struct vd_buffer *hint)
 {
-	if (record->newest > count) {
+	if (record->newest > count && (is_to_migrate || !record->serves_us)) {
 		vd_buffer_add_format(message, "schema \"%s\" is at version %u, this program knows versions up to %zu",
 			schema, record->newest, count);
 		vd_buffer_add_text(hint, "use a newer program, or another schema");
@@ -34,7 +36,7 @@ enum vd_schema_status pg_schema_judge(const struct pg_schema_record *record, siz
 			"the schema was made by another build, or changed by hand; use that build, or another schema");
 		return VD_SCHEMA_DIFFERS;
 	}
-	if (record->newest == count)
+	if (record->newest >= count)
 		return VD_SCHEMA_OK;
 	if (record->newest == 0)
 		vd_buffer_add_format(message, "schema \"%s\" does not hold a store of Verdict", schema);

@@ -59,6 +59,7 @@ def test_databases_that_are_not_there(verdict, postgres, empty_database, command
 
 @pytest.mark.parametrize("command", NEEDING_A_DATABASE, ids=lambda c: c[0])
 def test_a_schema_of_another_version(verdict, database, command):
+    database.execute("UPDATE schema_migrations SET served = false")
     database.execute("INSERT INTO schema_migrations (number, name, checksum) VALUES (9999, 'later', repeat('0', 64))")
     verdict(*command, dsn=database.dsn()).wrong("schema")
 

@@ -553,6 +553,7 @@ def test_what_is_wrong_is_said_at_ready(driver, database, postgres, empty_databa
     assert nowhere.answer("failed").startswith("2104 ")
     empty = driver(dsn=empty_database.dsn())
     assert "verdict migrate" in empty.answer("failed")
+    database.execute("UPDATE schema_migrations SET served = false")
     database.execute("INSERT INTO schema_migrations (number, name, checksum) VALUES (999, 'later', 'x')")
     newer = driver()
     said = newer.answer("failed")

@@ -2,6 +2,7 @@
 # Sourced by deploy/quickstart.sh and tests/run.sh: brings the packages that they need onto the machine.
 #
 #   prepare_packages LIST...    LIST: files that name a package a line, '#' begins a comment
+#   prepare_known LIST...       the same, without what this distribution does not have
 #
 # Installs only what is missing, so that a second run downloads nothing. Needs root, or sudo where it is; else one
 # error names the packages. Where PostgreSQL comes along, its default cluster is neither created nor started.
@@ -43,8 +44,19 @@ prepare_release_cluster() { # prepare_release_cluster SUDO
 }
 
 prepare_packages() {
-    local missing sudo='' log failed=''
-    missing=$(prepare_missing "$@" | tr '\n' ' ')
+    prepare_install "$(prepare_missing "$@" | tr '\n' ' ')"
+}
+
+prepare_known() {
+    local package known=''
+    for package in $(prepare_missing "$@"); do
+        if apt-cache show "$package" >/dev/null 2>&1; then known="$known$package "; fi
+    done
+    prepare_install "$known"
+}
+
+prepare_install() { # prepare_install "PACKAGE PACKAGE... "
+    local missing=$1 sudo='' log failed=''
     [ -n "$missing" ] || return 0
     if [ "$(id -u)" != 0 ]; then
         if command -v sudo >/dev/null 2>&1; then

@@ -25,6 +25,7 @@ for argument in "$@"; do
 done
 
 prepare_packages deploy/packages.txt tests/packages.txt
+prepare_known tests/packages-known.txt || echo "what needs these will be skipped" >&2
 
 build=build/asan
 mkdir -p build

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes the pictures of docs/monitoring.md: three nodes under load that changes, a leader that is killed, keys that many fight for.
+"""Takes the pictures of docs/monitoring.md: two nodes under load that changes, a leader that is killed, keys that many fight for.
 
     VERDICT_BUILD=build/release /usr/bin/python3 tests/page/pictures.py [--seconds 300] [FOLDER]
 

@@ -23,6 +23,8 @@
 #include <string.h>
 
 enum { RETRY_MS = 50, LOCK_PATIENCE_MS = 60000, APPLY_ATTEMPTS = 5 };
+/* A migration that waits for a lock has all others wait behind it. So it waits for a moment, and lets them pass for a longer one. */
+enum { APPLY_LOCK_MS = 200, APPLY_REST_MS = 1000, APPLY_PATIENCE_MS = 30000 };
 
 struct run {
 	struct vd_pg *pg;
@@ -34,6 +36,7 @@ struct run {
 	bool check_only;
 	struct vd_arena arena;
 	int64_t waited_ms;
+	int64_t held_up_ms; /* by whoever holds what a migration must change */
 	unsigned attempts;
 	void (*after_rest)(struct run *run);
 
@@ -77,8 +80,9 @@ static const struct vd_pg_statement rest_statement = {
 };
 static const struct vd_pg_statement set_path = {
 	.name = "migrate_path",
-	.sql = "SELECT set_config('search_path', quote_ident($1) || ', pg_temp', true)",
-	.params = { VD_PG_TEXT },
+	.sql = "SELECT set_config('search_path', quote_ident($1) || ', pg_temp', true), "
+		   "set_config('lock_timeout', $2, true)",
+	.params = { VD_PG_TEXT, VD_PG_TEXT },
 };
 
 static void step_lock(struct run *run);
@@ -172,12 +176,12 @@ static void on_rested(void *arg, const struct vd_pg_outcome *outcome)
 }
 
 /* In the server, so that who rests hears of the end of the connection like anybody else. */
-static void step_rest(struct run *run, void (*then)(struct run *run))
+static void step_rest(struct run *run, int64_t rest_ms, void (*then)(struct run *run))
 {
 	struct vd_pg_params params;
 	vd_arena_reset(&run->arena);
 	vd_pg_params_init(&params, &run->arena);
-	vd_pg_params_float8(&params, RETRY_MS / 1e3);
+	vd_pg_params_float8(&params, (double)rest_ms / 1e3);
 	run->after_rest = then;
 	vd_pg_ask(run->pg, &rest_statement, &params, NULL, on_rested, run);
 }
@@ -250,7 +254,7 @@ static void on_rolled_back(void *arg, const struct vd_pg_outcome *outcome)
 	if (outcome->status != VD_PG_OK)
 		end_failed(run, "rolling back", outcome);
 	else
-		step_rest(run, step_look);
+		step_rest(run, run->held_up_ms > 0 ? APPLY_REST_MS : RETRY_MS, step_look);
 }
 
 static void on_ignored(void *arg, const struct vd_pg_outcome *outcome)
@@ -263,13 +267,21 @@ static void apply_failed(struct run *run, const struct vd_pg_outcome *outcome)
 {
 	const struct vd_migration *migration = &run->migrations[run->record.newest];
 	char doing[100];
-	if (is_a_collision(outcome) && ++run->attempts < APPLY_ATTEMPTS) {
+	bool is_held_up = outcome->status == VD_PG_ERROR && vd_pg_outcome_is(outcome, "55P03");
+	if (is_held_up)
+		run->held_up_ms += APPLY_LOCK_MS + APPLY_REST_MS;
+	if (is_held_up ? run->held_up_ms < APPLY_PATIENCE_MS
+				   : is_a_collision(outcome) && ++run->attempts < APPLY_ATTEMPTS) {
 		vd_pg_ask(run->pg, &vd_pg_rollback, NULL, NULL, on_rolled_back, run);
 		return;
 	}
 	if (outcome->status == VD_PG_ERROR)
 		vd_pg_ask(run->pg, &vd_pg_rollback, NULL, NULL, on_ignored, NULL);
 	snprintf(doing, sizeof doing, "migration %04u_%.60s", migration->number, migration->name);
+	if (is_held_up)
+		vd_buffer_add_text(&run->hint,
+			"a session holds what it must change, such as one with a long snapshot: look for the oldest "
+			"xact_start in pg_stat_activity, and migrate again when that has ended");
 	end_failed(run, doing, outcome);
 }
 
@@ -327,7 +339,9 @@ static void step_apply(struct run *run)
 		snprintf(sql, sizeof sql, "CREATE SCHEMA \"%s\"", run->schema.text);
 		vd_pg_query_text(segment, "create schema", sql, NULL, NULL);
 	}
-	vd_pg_query(segment, &set_path, one_text(run, &path, run->schema.text), NULL, NULL);
+	one_text(run, &path, run->schema.text);
+	vd_pg_params_text(&path, vd_arena_format(&run->arena, "%dms", APPLY_LOCK_MS));
+	vd_pg_query(segment, &set_path, &path, NULL, NULL);
 	if (!run->has_table)
 		vd_pg_query_text(segment, "create schema_migrations",
 			"CREATE TABLE schema_migrations (number integer PRIMARY KEY, name text NOT NULL, checksum text "
@@ -384,7 +398,7 @@ static void on_lock_tried(void *arg, const struct vd_pg_outcome *outcome)
 	} else if (run->locked) {
 		step_look(run);
 	} else if ((run->waited_ms += RETRY_MS) < LOCK_PATIENCE_MS) {
-		step_rest(run, step_lock);
+		step_rest(run, RETRY_MS, step_lock);
 	} else {
 		vd_buffer_add_format(&run->message,
 			"another session has held the migration lock of schema \"%s\" for a minute", run->schema.text);

@@ -6,6 +6,7 @@
  * applied_at) records them in the same transaction.
  * 2. All programs that migrate one schema take turns: an advisory lock whose key follows from database and
  * schema name is tried, again and again, without a waiting statement that would hold a snapshot.
+ * Nobody waits behind one that waits for a lock (a long snapshot holds what it has read): after a moment it lets all pass and tries again.
  * 3. An applied migration is never changed: a checksum that differs is refused. A schema newer than the
  * program is not migrated; it is used if it says that it serves such programs still (migrations/0004_served.sql).
  * 4. The outcome is one clear line with a hint; nothing is half done: what was applied before the failing

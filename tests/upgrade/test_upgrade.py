@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An upgrade without downtime: programs of this build and of an older one (tests/upgrade/previous) on one schema, under load, in the order
 of docs/operations.md: the schema, then resolvers, then workers. Whoever leads, each commit is told one verdict, and the books agree."""
+import concurrent.futures
 import signal
 import subprocess
 
@@ -118,6 +119,26 @@ def test_old_and_new_lead_in_turn(upgrade, old, program):
     fourth = upgrade.standby(program, "new-4")
     assert third.stop() == 0
     upgrade.leads(fourth, early, late)
+    upgrade.agrees()
+
+
+def test_a_long_snapshot_holds_up_the_migration_and_nobody_else(upgrade, old, program):
+    """A migration that waited for it would have everybody wait behind itself."""
+    upgrade.start(old, "old-1")
+    load = upgrade.work(old)
+    goes_on(load)
+    with upgrade.database.connect(autocommit=False) as reader, concurrent.futures.ThreadPoolExecutor(1) as other:
+        for table in ("watermark", "lease", "schema_migrations"):
+            reader.execute(f"SELECT count(*) FROM verdict.{table}")
+        migrated = other.submit(run, program, "migrate", dsn=upgrade.database.dsn())
+        tries = "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep($1)' AND state = 'active'"
+        for _ in range(2):
+            rw.wait_until(lambda: upgrade.database.execute(tries), lambda: f"it does not let others pass: {migrated}")
+            goes_on(load)
+        assert not migrated.done()
+        reader.rollback()
+        assert "applied" in migrated.result().good().stdout
+    goes_on(load)
     upgrade.agrees()
 
 

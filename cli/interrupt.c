@@ -4,6 +4,7 @@
  * a database that does not answer can hold up what the first one began. */
 #include "cli/cli.h"
 
+#include "cli/screen.h"
 #include "common/base/clock.h"
 
 #include <pthread.h>
@@ -31,6 +32,7 @@ static void watched(sigset_t *set)
 
 static void end_at_once(void)
 {
+	vd_screen_restore();
 	fprintf(
 		stderr, "%s: ended at once; what was in flight may or may not have been committed\n", vd_cli_name());
 	_exit(VD_EXIT_INTERRUPTED);

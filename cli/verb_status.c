@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verb_status.c: who leads, how far commits have come, what waits. Once, or again and again with --watch. The exit status is
- * VD_EXIT_FAILED if nobody serves, so that scripts can ask. */
+/* verb_status.c: who leads, how far commits have come, what waits. Once, or again and again with --watch: on a terminal as a screen
+ * (status_live.h), else as lines. The exit status is VD_EXIT_FAILED if nobody serves, so that scripts can ask. */
 #include "cli/cli.h"
+#include "cli/screen.h"
+#include "cli/status_live.h"
 #include "common/text/json.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -24,7 +25,8 @@ struct status_settings {
 static const struct vd_setting rows[] = {
 	VD_CLI_STORE_ROWS(struct status_settings),
 	VD_SETTING_BOOL("json", struct status_settings, json, "false", "one JSON object a line instead of text"),
-	VD_SETTING_BOOL("watch", struct status_settings, watch, "false", "again and again, until Ctrl-C"),
+	VD_SETTING_BOOL("watch", struct status_settings, watch, "false",
+		"again and again, until Ctrl-C; on a terminal as a screen that is redrawn, with rates"),
 	VD_SETTING_DURATION(
 		"interval", struct status_settings, interval_ms, "1s", 50, 3600000, "between two, with --watch"),
 	VD_SETTING_DURATION(
@@ -137,6 +139,7 @@ static bool print_text(const char *schema, const struct vd_admin_status *s)
 /* ---- again and again ---- */
 
 struct watch {
+	const struct status_settings *given;
 	struct vd_admin *admin;
 	int woken; /* an eventfd: ends the pause between two */
 };
@@ -148,8 +151,9 @@ static void interrupt(void *arg)
 	(void)eventfd_write(watch->woken, 1);
 }
 
-static int show(struct watch *watch, const struct status_settings *given)
+static int show(struct watch *watch)
 {
+	const struct status_settings *given = watch->given;
 	struct vd_admin_status status;
 	struct vd_admin_error error = { 0 };
 	if (vd_admin_status(watch->admin, &status, &error) != 0)
@@ -163,9 +167,10 @@ static int show(struct watch *watch, const struct status_settings *given)
 }
 
 /* Watching goes on over a database that is away for a while: what is wrong is told each time. */
-static int show_all(struct watch *watch, const struct status_settings *given)
+static int show_all(struct watch *watch)
 {
-	int code = show(watch, given);
+	const struct status_settings *given = watch->given;
+	int code = show(watch);
 	bool first = true;
 	while (given->watch && code != VD_EXIT_INTERRUPTED && !(first && code == VD_EXIT_WRONG)) {
 		struct pollfd pause = { .fd = watch->woken, .events = POLLIN };
@@ -173,9 +178,9 @@ static int show_all(struct watch *watch, const struct status_settings *given)
 		if (vd_interrupted())
 			return VD_EXIT_INTERRUPTED;
 		if (!given->json)
-			fputs(isatty(STDOUT_FILENO) ? "\033[H\033[2J" : "\n", stdout);
+			fputs("\n", stdout);
 		first = false;
-		code = show(watch, given);
+		code = show(watch);
 	}
 	return code;
 }
@@ -184,7 +189,7 @@ static int run(int argc, char **argv)
 {
 	struct status_settings given = { 0 };
 	struct vd_admin_error error = { 0 };
-	struct watch watch = { .woken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+	struct watch watch = { .given = &given, .woken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
 	int code;
 	if (!vd_cli_load(&settings, argc, argv, &given, NULL, &code))
 		return code;
@@ -193,8 +198,9 @@ static int run(int argc, char **argv)
 	} else if (vd_admin_open(given.dsn, given.schema, given.timeout_ms, &watch.admin, &error) != 0) {
 		code = vd_cli_fail_admin(&error);
 	} else {
+		struct vd_live live = { given.schema, given.interval_ms, watch.admin, watch.woken };
 		vd_interrupt_set(interrupt, &watch);
-		code = show_all(&watch, &given);
+		code = given.watch && !given.json && vd_screen_is_possible() ? vd_live_run(&live) : show_all(&watch);
 		vd_interrupt_set(NULL, NULL);
 		vd_admin_close(watch.admin);
 	}

@@ -71,6 +71,7 @@ struct vd_hinge {
 	_Atomic uint64_t won;
 	_Atomic uint64_t lost;
 	_Atomic uint64_t released;
+	_Atomic uint64_t asked; /* the term that is asked to hand over */
 	_Atomic uint64_t backends_entered;
 	struct vd_takeover takeover;
 	_Atomic int64_t renewed_ms;     /* when the lease was taken or renewed last */

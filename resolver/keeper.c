@@ -10,6 +10,7 @@
 #include "resolver/keeper_ask.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- what is to be done ------------------------------------------------------------------------------------ */
 
@@ -48,6 +49,8 @@ static void on_timer(void *arg)
 {
 	struct vd_keeper *keeper = arg;
 	keeper->due_ms = 0;
+	if (keeper->is_asking)
+		keeper->is_hurried = true; /* when that is answered */
 	keeper_act(keeper);
 }
 
@@ -64,23 +67,35 @@ static void on_listening(void *arg, struct vd_pg *pg)
 	keeper_act(keeper);
 }
 
-/* Anybody can send that a lease was released, as often as he likes: between two looks for it there is a rest, and news that come
- * in it wait for the next look that is due. */
-#define NEWS_REST_MS 20
+/* Anybody can send that there are news, as often as he likes: between two looks for them there is a rest, and those that come in it
+ * wait for the look that is due. A renewal writes, so its rest is longer; who comes in it is not heard before its end, for else he
+ * would wait for a sixth of the lease. */
+#define NEWS_REST_MS    20
+#define RENEWAL_REST_MS 100
 
-/* Somebody released the lease. (The answer to our own release comes here too, and changes nothing.) */
+static void look_at_news(struct vd_keeper *keeper, int64_t now_ms)
+{
+	keeper->news_ms = now_ms;
+	keeper->is_hurried = true;
+	keeper_act(keeper);
+}
+
+/* Somebody released the lease; or, to who holds it, somebody asks it to hand over, which stands in the lease itself: its next renewal
+ * tells whether that is so. */
 static void on_lease_notify(void *arg, const char *channel, const char *payload, int32_t backend_pid)
 {
 	struct vd_keeper *keeper = arg;
 	(void)channel;
-	(void)payload;
 	(void)backend_pid;
 	int64_t now_ms = vd_clock_ms();
-	if (vd_keeper_is_holding(keeper) || now_ms - keeper->news_ms < NEWS_REST_MS)
+	bool is_for_holder = strcmp(payload, VD_PG_HAND_OVER) == 0;
+	if (is_for_holder != vd_keeper_is_holding(keeper))
 		return;
-	keeper->news_ms = now_ms;
-	keeper->is_hurried = true;
-	keeper_act(keeper);
+	int64_t rested_ms = keeper->news_ms + (is_for_holder ? RENEWAL_REST_MS : NEWS_REST_MS);
+	if (now_ms >= rested_ms)
+		look_at_news(keeper, now_ms);
+	else if (is_for_holder && keeper->due_ms > rested_ms)
+		vd_keeper_act_in(keeper, rested_ms - now_ms);
 }
 
 /* ---- the connection ---------------------------------------------------------------------------------------- */

@@ -4,7 +4,8 @@
  * As a standby it looks at the lease every look-interval (a SELECT: nobody waits inside a lock, and nothing
  * holds a snapshot), and at once when a release is announced. When lease.h says so it takes office, and from
  * then on renews every sixth of the TTL, but only while the event loop's pulse is fresh: a stuck loop must
- * lose the lease although this thread is healthy. If its connection is lost it comes back and goes on
+ * lose the lease although this thread is healthy. A renewal also tells whether the term is asked to hand over,
+ * and the event loop then does so. If its connection is lost it comes back and goes on
  * renewing, as long as nobody else took over; standbys see its backend gone and may.
  *
  * It has its own loop and its own connection; all it shares is the hinge.

@@ -87,16 +87,18 @@ void vd_keeper_lose(struct vd_keeper *keeper, const char *why)
 
 static const struct vd_pg_statement renew_statement = {
 	.name = "renew",
-	.sql = "SELECT renew AS held FROM renew($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+	.sql = "SELECT renew AS held, coalesce((SELECT hand_over_of = $1 FROM lease), false) AS asked"
+		   " FROM renew($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 	.params = { VD_PG_UUID, VD_PG_INTERVAL, VD_PG_INT4_ARRAY, VD_PG_TIMESTAMPTZ_ARRAY, VD_PG_INT8, VD_PG_INT8,
 		VD_PG_INT8, VD_PG_INT8, VD_PG_INT8 },
-	.columns = { { "held", VD_PG_BOOL } },
+	.columns = { { "held", VD_PG_BOOL }, { "asked", VD_PG_BOOL } },
 };
 
 static void on_renewed_row(void *arg, const struct vd_pg_rows *rows)
 {
 	struct vd_keeper *keeper = arg;
 	keeper->renewed = vd_pg_rows_count(rows) == 1 && vd_pg_rows_bool(rows, 0, 0);
+	keeper->asked_to_go = keeper->renewed && vd_pg_rows_bool(rows, 0, 1);
 }
 
 static void on_renewed(void *arg, const struct vd_pg_outcome *outcome)
@@ -104,6 +106,8 @@ static void on_renewed(void *arg, const struct vd_pg_outcome *outcome)
 	struct vd_keeper *keeper = arg;
 	if (!settled(keeper, outcome, "the lease is not renewed, tries again"))
 		return;
+	if (keeper->asked_to_go) /* of the term that the answer is about */
+		atomic_store(&keeper->hinge->asked, atomic_load(&keeper->hinge->won));
 	if (!vd_keeper_is_holding(keeper))
 		vd_keeper_act_in(keeper, 0);
 	else if (keeper->renewed)
@@ -143,6 +147,7 @@ void vd_keeper_renew(struct vd_keeper *keeper, struct vd_pg *pg)
 	keeper->is_asking = true;
 	keeper->is_hurried = false;
 	keeper->renewed = false;
+	keeper->asked_to_go = false;
 	vd_pg_ask(pg, &renew_statement, &params, on_renewed_row, on_renewed, keeper);
 }
 
@@ -288,12 +293,15 @@ static const struct vd_pg_statement look_statement = {
 	.sql = "SELECT l.epoch, l.renewals, l.term, l.node, l.released, l.expires_at <= clock_timestamp() AS "
 		   "expired,"
 		   " l.expires_at > clock_timestamp() + $1 AS too_late,"
+		   " coalesce(l.hand_over_of = l.term AND $2 <> l.successor AND (l.successor <> '' OR $2 = l.node), "
+		   "false) AS "
+		   "anothers,"
 		   " cardinality(l.pids) > 0 AND NOT EXISTS (SELECT 1 FROM pg_stat_get_activity(l.pids[1]) a"
 		   " WHERE a.backend_start = l.starts[1] OR a.backend_start IS NULL) AS keeper_gone FROM lease l",
-	.params = { VD_PG_INTERVAL },
+	.params = { VD_PG_INTERVAL, VD_PG_TEXT },
 	.columns = { { "epoch", VD_PG_INT8 }, { "renewals", VD_PG_INT8 }, { "term", VD_PG_UUID },
 		{ "node", VD_PG_TEXT }, { "released", VD_PG_BOOL }, { "expired", VD_PG_BOOL },
-		{ "too_late", VD_PG_BOOL }, { "keeper_gone", VD_PG_BOOL } },
+		{ "too_late", VD_PG_BOOL }, { "anothers", VD_PG_BOOL }, { "keeper_gone", VD_PG_BOOL } },
 };
 
 static void on_seen_row(void *arg, const struct vd_pg_rows *rows)
@@ -309,7 +317,8 @@ static void on_seen_row(void *arg, const struct vd_pg_rows *rows)
 		.is_released = vd_pg_rows_bool(rows, 0, 4),
 		.is_expired = vd_pg_rows_bool(rows, 0, 5),
 		.ends_too_late = vd_pg_rows_bool(rows, 0, 6),
-		.keeper_is_gone = vd_pg_rows_bool(rows, 0, 7) };
+		.is_anothers = vd_pg_rows_bool(rows, 0, 7),
+		.keeper_is_gone = vd_pg_rows_bool(rows, 0, 8) };
 	snprintf(keeper->seen_node, sizeof keeper->seen_node, "%s", vd_pg_rows_text(rows, 0, 3));
 }
 
@@ -340,6 +349,7 @@ void vd_keeper_look(struct vd_keeper *keeper, struct vd_pg *pg)
 	vd_arena_reset(&keeper->arena);
 	vd_pg_params_init(&params, &keeper->arena);
 	vd_pg_params_interval_ms(&params, keeper->settings->lease_ttl_ms);
+	vd_pg_params_text(&params, keeper->settings->node);
 	keeper->is_asking = true;
 	keeper->is_hurried = false;
 	keeper->answered = false;

@@ -36,6 +36,7 @@ struct vd_keeper {
 	uint64_t asked_backends;
 	bool answered;
 	bool renewed;
+	bool asked_to_go;
 	bool pulse_was_stale;
 };
 

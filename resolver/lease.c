@@ -12,6 +12,9 @@ enum vd_lease_reason vd_lease_judge(
 		*watch = (struct vd_lease_watch){
 			.has_looked = true, .epoch = seen->epoch, .renewals = seen->renewals, .since_ms = now_ms
 		};
+	bool stands_still = now_ms - watch->since_ms >= ttl_ms;
+	if (seen->is_released && seen->is_anothers && !stands_still)
+		return VD_LEASE_HELD;
 	if (seen->is_released)
 		return VD_LEASE_RELEASED;
 	if (seen->is_own)
@@ -22,7 +25,7 @@ enum vd_lease_reason vd_lease_judge(
 		return VD_LEASE_EXPIRED;
 	if (seen->ends_too_late)
 		return VD_LEASE_TOO_LONG;
-	if (now_ms - watch->since_ms >= ttl_ms)
+	if (stands_still)
 		return VD_LEASE_STANDS_STILL;
 	return VD_LEASE_HELD;
 }

@@ -4,7 +4,8 @@
  * The lease's times are the database's clock (rule 10), and the database compares them: what a look reports is
  * already "expired", "ends too late". What the database's clock cannot be trusted with (it may stand still, or
  * jump) is caught by the candidate's own monotonic clock: a renewal counter that has stood still for one TTL
- * means that nobody renews, whatever the lease says. Being wrong here costs an election, never correctness:
+ * means that nobody renews, whatever the lease says. A lease that was released for one node is not waited for
+ * longer than that either, by the others. Being wrong here costs an election, never correctness:
  * the fence decides who writes.
  */
 #ifndef VD_RESOLVER_LEASE_H
@@ -19,6 +20,7 @@ struct vd_lease_seen {
 	int64_t renewals;
 	bool is_own; /* a term that this node took and does not lead: lost on the way, or given up */
 	bool is_released;
+	bool is_anothers;    /* it was released for another node, which is to go first */
 	bool is_expired;     /* by the database's clock */
 	bool ends_too_late;  /* later than now + TTL */
 	bool keeper_is_gone; /* the leader's keeper backend does not exist any more */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* life.c: the table. A term that is lost leads back to standby from everywhere; only a node that leads can
- * resign, any other just stops. */
+ * resign, any other just stops; who resigned because it was asked to hand over stands by afterwards. */
 #include "resolver/life.h"
 
 static const struct vd_state states[] = {

@@ -121,7 +121,6 @@ static void on_signal(int number, void *arg)
 	atomic_store(&node->hinge.is_stopping, true);
 	vd_log_info("is asked to stop", VD_LOG_INT("signal", number));
 	vd_herald_stopping(&node->herald);
-	vd_timer_arm_ms(&node->deadline, node->settings->handover_timeout_ms + 2000);
 	node_turn(node);
 }
 
@@ -142,6 +141,7 @@ static void on_office_ended(void *arg)
 	node->desk.office = NULL;
 	if (atomic_load(&node->hinge.released) != node->seen_won)
 		node->desk.metrics.terms_lost++;
+	vd_timer_cancel(&node->deadline);
 	atomic_store(&node->hinge.ended, node->seen_won);
 	vd_wake_ring(&node->hinge.keeper_wake);
 	if (node->is_asked_to_stop) {
@@ -165,6 +165,19 @@ static void begin_office(struct node *node, uint64_t won)
 		&node->office, node->loop, node->settings, &node->hinge, &node->wires, &node->desk.metrics, &events);
 }
 
+/* Finishes what is queued, and lets go of the lease: to end, or because the lease says that another node is to lead. */
+static void resign_if_asked(struct node *node)
+{
+	bool is_asked = atomic_load(&node->hinge.asked) == node->seen_won;
+	if (node->life != VD_LIFE_LEADING || !(is_asked || node->is_asked_to_stop))
+		return;
+	if (!node->is_asked_to_stop)
+		vd_log_info("is asked to hand over");
+	move(node, VD_LIFE_RESIGNING);
+	vd_timer_arm_ms(&node->deadline, node->settings->handover_timeout_ms + 2000);
+	vd_office_resign(&node->office);
+}
+
 /* What the keeper says, and what was asked for; then the life follows. */
 static void node_turn(struct node *node)
 {
@@ -183,12 +196,10 @@ static void node_turn(struct node *node)
 		else
 			vd_office_poke(&node->office);
 	}
-	if (node->has_office && node->is_asked_to_stop && node->life == VD_LIFE_LEADING) {
-		move(node, VD_LIFE_RESIGNING);
-		vd_office_resign(&node->office);
-	}
-	if (node->has_office)
+	if (node->has_office) {
+		resign_if_asked(node);
 		return;
+	}
 	if (is_campaigning && node->life == VD_LIFE_STANDBY)
 		move(node, VD_LIFE_CAMPAIGNING);
 	else if (!is_campaigning && node->life == VD_LIFE_CAMPAIGNING)

@@ -46,7 +46,7 @@ static const struct vd_setting rows[] = {
 	VD_SETTING_DURATION("statement-timeout", struct vd_resolver_settings, statement_timeout_ms, "60s", 1000, 3600000,
 		"longest statement of a batch; then the batch is tried again"),
 	VD_SETTING_DURATION("handover-timeout", struct vd_resolver_settings, handover_timeout_ms, "5s", 100, 600000,
-		"how long a leader that is asked to stop goes on with what is queued"),
+		"how long a leader that is asked to stop, or to hand over, goes on with what is queued"),
 	VD_SETTING_CHOICE("log-format", struct vd_resolver_settings, log_format, "text", "text|json",
 		"log lines for people, or one JSON object a line"),
 	VD_SETTING_CHOICE("log-level", struct vd_resolver_settings, log_level, "info", "error|warning|info|debug|off",

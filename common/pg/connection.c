@@ -385,6 +385,18 @@ struct vd_loop *vd_pg_loop(const struct vd_pg *pg)
 	return pg->loop;
 }
 
+struct vd_pg_wire vd_pg_wire_of(const struct vd_pg *pg)
+{
+	const char *host = pg->conn == NULL ? NULL : PQhost(pg->conn);
+	const char *address = pg->conn == NULL ? NULL : PQhostaddr(pg->conn);
+	if (host == NULL)
+		return (struct vd_pg_wire){ 0 };
+	bool is_loopback = address != NULL && (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0);
+	return (struct vd_pg_wire){ .is_local = host[0] == '/' || host[0] == '@' || is_loopback,
+		.is_encrypted = PQsslInUse(pg->conn) || PQgssEncInUse(pg->conn),
+		.used_password = PQconnectionUsedPassword(pg->conn) };
+}
+
 const char *vd_pg_parameter(const struct vd_pg *pg, const char *name)
 {
 	return pg->conn == NULL ? NULL : PQparameterStatus(pg->conn, name);

@@ -125,6 +125,14 @@ bool vd_pg_is_crowded_out(const struct vd_pg *pg);
 
 enum vd_pg_state vd_pg_state(const struct vd_pg *pg);
 const struct vd_pg_server *vd_pg_server(const struct vd_pg *pg);
+/* How we are connected, as this end sees it: the server may be behind a pooler, which has another wire to it. */
+struct vd_pg_wire {
+	bool is_local;     /* a socket of this machine, or its loopback */
+	bool is_encrypted; /* by TLS or GSSAPI */
+	bool used_password;
+};
+struct vd_pg_wire vd_pg_wire_of(const struct vd_pg *pg);
+
 /* "host:port/database" of the host in use, or "socket …"; for logs. */
 const char *vd_pg_place(const struct vd_pg *pg);
 struct vd_loop *vd_pg_loop(const struct vd_pg *pg);

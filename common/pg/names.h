@@ -26,8 +26,10 @@ struct vd_pg_name {
 
 /* The schema must be legal. */
 struct vd_pg_name vd_pg_channel_doorbell(const char *schema); /* followers ring, the leader listens */
-struct vd_pg_name vd_pg_channel_lease(
-	const char *schema); /* the lease was released or taken; candidates listen */
+struct vd_pg_name vd_pg_channel_lease(const char *
+		schema); /* news of the lease: it was released, or its leader is asked to hand over; all nodes listen */
+#define VD_PG_HAND_OVER                                                                                      \
+	"hand over" /* what is sent there to the leader; any other payload is the term of a lease that was released */
 struct vd_pg_name vd_pg_channel_verdicts(const char *schema);              /* each batch, for observers */
 struct vd_pg_name vd_pg_channel_reply(const char *schema, uint64_t reply); /* one follower's inbox */
 

@@ -90,6 +90,7 @@ void vd_admin_close(struct vd_admin *admin)
 	if (admin->loop != NULL)
 		vd_loop_free(admin->loop);
 	free(admin->nodes);
+	free(admin->clients);
 	free(admin->dsn);
 	free(admin);
 }
@@ -196,7 +197,7 @@ struct vd_pg_settings admin_settings(const struct vd_admin *admin)
 		.application_name = VD_PG_APPLICATION_OBSERVER,
 		.schema = admin->schema.text,
 		.connect_timeout_ms = admin->timeout_ms,
-		.target_session_attrs = "read-write",
+		.target_session_attrs = admin->takes_any ? NULL : "read-write",
 	};
 }
 

@@ -29,7 +29,8 @@ struct vd_admin {
 	struct vd_timer timer; /* of the call: its time-out; then, to look again */
 	struct vd_pg *pg;      /* NULL: not connected */
 	bool connecting;
-	bool checked; /* the schema, on this connection */
+	bool checked;   /* the schema, on this connection */
+	bool takes_any; /* a standby will do */
 	/* the call under way */
 	bool done;
 	bool timed_out;
@@ -39,6 +40,9 @@ struct vd_admin {
 	/* of vd_admin_status */
 	struct vd_admin_node *nodes;
 	size_t node_count;
+	/* of vd_admin_clients and vd_admin_purge */
+	struct vd_admin_client *clients;
+	size_t client_count;
 };
 
 /* Begins a call: connects if need be and, unless it is a migration, checks the schema. 0, or the error that is filled. */
@@ -54,6 +58,9 @@ void admin_done(struct vd_admin *admin, int code, const char *hint, const char *
 /* The end of a segment that is all of a call. */
 void admin_on_outcome(void *arg, const struct vd_pg_outcome *outcome);
 void admin_on_schema(void *arg, const struct vd_schema_report *report);
+
+/* A handler of rows: keeps what registrations() and purge_told() tell in the handle, which is its argument. */
+void admin_on_clients(void *arg, const struct vd_pg_rows *rows);
 
 /* Outside a call: fills the error and returns the code. */
 int admin_error(struct vd_admin_error *error, int code, const char *hint, const char *format, ...)

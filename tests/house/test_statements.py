@@ -17,7 +17,7 @@ FLAGS = subprocess.run(["pkg-config", "--cflags", "libpq", "libevent", "libproto
 
 # who runs what; the first pattern that fits the file
 ROLES = [
-    (r"follower/admin/tend", "resolver"),
+    (r"follower/admin/(tend|hand_over)", "resolver"),
     (r"follower/admin/", "observer"),
     (r"follower/", "follower"),
     (r"resolver/", "resolver"),

@@ -27,15 +27,15 @@ static int call(int argc, char **argv, struct vd_admin_error *error)
 {
 	const char *name = argv[2];
 	int64_t clients = -1;
-	char leader[64] = "";
+	struct vd_admin_handed handed = { 0 };
 	struct vd_admin_status status;
 	int code = VD_ERROR_CLIENT_INVALID_OPERATION;
 	if (strcmp(name, "purge") == 0 && argc == 4) {
-		code = vd_admin_purge(admin, strtoll(argv[3], NULL, 10), &clients, error);
+		code = vd_admin_purge(admin, strtoll(argv[3], NULL, 10), NULL, NULL, &clients, error);
 		printf("%lld\n", (long long)clients);
 	} else if (strcmp(name, "hand_over") == 0) {
-		code = vd_admin_hand_over(admin, leader, error);
-		printf("%s\n", leader);
+		code = vd_admin_hand_over(admin, argc > 3 ? argv[3] : NULL, &handed, error);
+		printf("%s\n", handed.to);
 	} else if (strcmp(name, "account") == 0 && argc == 6) {
 		code = vd_admin_account(admin, argv[3], argv[4], (unsigned)strtoul(argv[5], NULL, 10), error);
 	} else if (strcmp(name, "interrupted") == 0) {

@@ -35,7 +35,7 @@ def test_purge_forgets_clients_long_gone(admin, database):
 def test_purge_needs_the_resolvers_role(admin, database):
     database.execute("CREATE ROLE purger LOGIN IN ROLE verdict_follower, verdict_observer")
     try:
-        assert re.match(r"-1\n7002: .*permission denied", admin(database.dsn(user="purger"), "purge", 1, code=1))
+        assert re.match(r"0\n7002: .*permission denied", admin(database.dsn(user="purger"), "purge", 1, code=1))
     finally:
         database.execute("DROP ROLE purger")
 

@@ -63,3 +63,17 @@ def test_fields_of_verdicts(verdict, cluster):
     seen = verdict("submit", dsn=cluster, stdin=text).json_lines + verdict("submit", "--retry", dsn=cluster, stdin=text).json_lines
     assert set().union(*seen) == fields("submit", "field of a verdict")
     assert {line["verdict"] for line in seen} >= {"committed", "conflict", "rejected"}
+
+
+def test_fields_of_doctor(verdict, cluster):
+    lines = verdict("doctor", "--json", dsn=cluster).good().json_lines
+    assert fields("doctor", "field of doctor") == set().union(*lines)
+    checks = [name for cells in table(section("doctor"), "check") for name in re.findall(r"`([\w…-]+)`", cells[0])]
+    told = {re.sub(r"^table-.*", "table-…", line["check"]) for line in lines}
+    assert told <= set(checks) and set(checks) - told <= {"settings", "sessions"}
+    assert {line["level"] for line in lines} <= fields("doctor", "level") == {"ok", "warning", "problem", "unseen"}
+
+
+def test_fields_of_clients(verdict, cluster):
+    verdict("exec", "set docs 1", dsn=cluster).good()
+    assert fields("clients", "field of clients") == set().union(*verdict("clients", "--json", dsn=cluster).good().json_lines)

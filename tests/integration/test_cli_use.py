@@ -10,7 +10,7 @@ import pytest
 from cli import environment, verdict  # noqa: F401 (fixtures)
 from waiting import PATIENCE_S, rest_of
 
-VERBS = ("up", "down", "migrate", "status", "observe", "exec", "shell", "submit")
+VERBS = ("up", "down", "migrate", "status", "observe", "doctor", "clients", "purge", "elect", "exec", "shell", "submit")
 
 
 def test_help_and_version(verdict):
@@ -40,7 +40,7 @@ def test_wrong_words(verdict):
     verdict("submit", "/").wrong("cannot read /: Is a directory")
 
 
-NEEDING_A_DATABASE = (("migrate",), ("status",), ("observe",), ("exec", "get a"), ("shell",), ("submit",))
+NEEDING_A_DATABASE = (("migrate",), ("status",), ("observe",), ("clients",), ("purge",), ("elect", "--handover"), ("exec", "get a"), ("shell",), ("submit",))
 
 
 @pytest.mark.parametrize("command", NEEDING_A_DATABASE, ids=lambda c: c[0])

@@ -27,7 +27,7 @@ COLUMNS = {("commit_requests", "follower"): ("INSERT", SENT)}
 SEQUENCES = {"commit_requests_arrival_seq"}
 TYPES = {"answer"}
 # function: who may call it beside its owner, and whether it runs with the owner's rights
-BOTH, FOLLOWER, NOBODY = {"follower", "observer"}, {"follower"}, set()
+BOTH, FOLLOWER, OBSERVER, NOBODY = {"follower", "observer"}, {"follower"}, {"observer"}, set()
 FUNCTIONS = {
     "register": (FOLLOWER, True),
     "look": (FOLLOWER, True),
@@ -36,9 +36,11 @@ FUNCTIONS = {
     "queue_length": (BOTH, True),
     "oldest_snapshot": (BOTH, True),
     "nodes": (BOTH, True),
+    "registrations": (OBSERVER, True),
     **{name: (NOBODY, False) for name in (
         "random_bigint", "insist_on_durability", "insist_on_an_end", "wait_for_standbys", "answers", "share_watermark",
-        "fence", "clear_ranges", "forget", "purge", "end_holders", "take_office", "renew", "release")},
+        "fence", "clear_ranges", "forget", "purge", "end_holders", "take_office", "renew", "release",
+        "ask_to_hand_over", "age_ms", "client_name", "purge_told")},
 }
 LOCKS = ("ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE",
          "ACCESS EXCLUSIVE")

@@ -2,7 +2,7 @@
 """Mutants of rules 11 to 16: identity, what is never inferred, adoption, giving up, bounded outcomes, durability."""
 from mutant import Edit, Mutant
 
-STORE, FENCING = "migrations/0001_store.sql", "migrations/0003_lock.sql"
+STORE, FENCING, OPERATIONS = "migrations/0001_store.sql", "migrations/0003_lock.sql", "migrations/0005_operations.sql"
 RESOLVE, CLIENTS = "resolver/resolve.c", "resolver/clients.c"
 OUTCOME, LIFE, INBOX = "follower/commit/outcome.c", "follower/commit/life.c", "follower/commit/inbox.c"
 TOMBSTONES = """  IF EXISTS (SELECT 1 FROM tombstones t WHERE t.client = ANY (p_clients)) THEN
@@ -182,11 +182,11 @@ MUTANTS = [
         Edit(CLIENTS, "\treturn client->known_used >= clients->limit_known;\n", "\treturn false;\n")],
         ["resolver_resolve_test.c::test_a_client_at_its_limit_waits_and_others_do_not"], history="-: it is about room"),
     Mutant(15, "a-purge-does-not-wait-for-an-apply", "a registration goes while a batch of its client is applied", [
-        Edit(STORE, "  PERFORM share_watermark();\n  WITH d AS", "  WITH d AS")],
+        Edit(OPERATIONS, "  PERFORM share_watermark();\n  WITH d AS", "  WITH d AS")],
         ["resolver_office_test.py::test_a_purge_waits_for_an_apply"], history="-: it takes a client that has been silent for a day and commits now"),
     Mutant(15, "a-purge-of-all", "registrations in use are purged", [
-        Edit(STORE, "WHERE seen_at < clock_timestamp() - p_age LIMIT 1000) s;", "LIMIT 1000) s;"),
-        Edit(STORE, "WHERE client = ANY (old) AND seen_at < clock_timestamp() - p_age FOR UPDATE SKIP LOCKED)", "WHERE client = ANY (old) FOR UPDATE SKIP LOCKED)")],
+        Edit(OPERATIONS, "WHERE seen_at < clock_timestamp() - p_age LIMIT 1000) s;", "LIMIT 1000) s;"),
+        Edit(OPERATIONS, "WHERE client = ANY (old) AND seen_at < clock_timestamp() - p_age FOR UPDATE SKIP LOCKED)", "WHERE client = ANY (old) FOR UPDATE SKIP LOCKED)")],
         ["test_admin.py::test_purge_forgets_clients_long_gone"], history="-: it ends with 1021, which is true of anything"),
 
     # ---- 16: durability ----

@@ -63,6 +63,22 @@ static void a_counter_that_stands_still(void **state)
 		{ 5999, SEEN(9, 4), VD_LEASE_HELD });
 }
 
+static void another_one_goes_first(void **state)
+{
+	(void)state;
+	/* for one lease, by this node's clock; then whoever comes */
+	TELL({ 100, SEEN(1, 5), VD_LEASE_HELD },
+		{ 200, SEEN(1, 5, .is_released = true, .is_anothers = true), VD_LEASE_HELD },
+		{ 3099, SEEN(1, 5, .is_released = true, .is_anothers = true), VD_LEASE_HELD },
+		{ 3100, SEEN(1, 5, .is_released = true, .is_anothers = true), VD_LEASE_RELEASED });
+	/* also if the term was this node's own, or its lease has expired meanwhile; not if it was not released */
+	TELL({ 100,
+		SEEN(1, 5, .is_released = true, .is_anothers = true, .is_own = true, .is_expired = true,
+			.keeper_is_gone = true),
+		VD_LEASE_HELD });
+	TELL({ 100, SEEN(1, 5, .is_anothers = true, .keeper_is_gone = true), VD_LEASE_KEEPER_GONE });
+}
+
 static void every_reason_has_a_text(void **state)
 {
 	(void)state;
@@ -84,6 +100,7 @@ int main(void)
 		cmocka_unit_test(a_renewed_lease_is_held),
 		cmocka_unit_test(what_frees_it_at_once),
 		cmocka_unit_test(a_counter_that_stands_still),
+		cmocka_unit_test(another_one_goes_first),
 		cmocka_unit_test(every_reason_has_a_text),
 		cmocka_unit_test(the_life_is_sound),
 	};

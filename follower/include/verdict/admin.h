@@ -119,6 +119,31 @@ struct vd_admin_status {
 VD_CHECKED int vd_admin_status(
 	struct vd_admin *admin, struct vd_admin_status *status, struct vd_admin_error *error);
 
+/* ---- Is it well? ---- */
+
+enum vd_admin_level {
+	VD_ADMIN_OK,
+	VD_ADMIN_WARNING, /* it works, and will not under load, after a fault, or in some weeks */
+	VD_ADMIN_PROBLEM, /* it does not work, or what was acknowledged may be lost */
+	VD_ADMIN_UNSEEN,  /* this account cannot look, or nobody can from here */
+};
+
+/* One line of an examination; the texts are borrowed for the call. */
+struct vd_admin_finding {
+	const char *check; /* a word or two with dashes, the same in each version: "fsync", "old-snapshots" */
+	enum vd_admin_level level;
+	const char *text;   /* what is so */
+	const char *advice; /* what to do about it; "" if nothing is to be done */
+};
+
+/* Looks at connection, roles, schema, server and leader, and calls back with each finding, in a fixed order; takes a second. It only
+ * reads, but for one NOTIFY to itself, and it also looks at a standby, at a schema that is not there, and as a role that may see little.
+ * old_ms (0: 60,000): a transaction or snapshot older than this is a warning, ten times as old a problem.
+ * Fails only if the server cannot be reached, or is lost meanwhile. */
+VD_CHECKED int vd_admin_examine(struct vd_admin *admin, int64_t old_ms,
+	void (*on_finding)(const struct vd_admin_finding *finding, void *arg), void *arg,
+	struct vd_admin_error *error);
+
 /* ---- Watching ---- */
 
 enum vd_admin_event_kind {
@@ -149,17 +174,50 @@ struct vd_admin_event {
 VD_CHECKED int vd_admin_observe(struct vd_admin *admin,
 	bool (*on_event)(const struct vd_admin_event *event, void *arg), void *arg, struct vd_admin_error *error);
 
+/* ---- Who is registered ---- */
+
+/* One registration: a database that some process has open, or had. */
+struct vd_admin_client {
+	char name[17];         /* of its client id, which is a secret, the first 64 bits of the SHA-256, in hex */
+	char follower[17];     /* its reply number in hex, as vd_admin_event tells it */
+	int64_t registered_ms; /* how long ago; likewise seen_ms: it was heard of, to the minute. -1: for ever */
+	int64_t seen_ms;
+	int64_t low_water; /* every request up to this number was decided, and it knows how */
+	int64_t verdicts;  /* what was decided above that: given up (also counted apart), or with an outcome */
+	int64_t given_up;
+	int64_t queued; /* its requests that wait */
+};
+
+/* The registrations that were not used for age_ms (0: all), the latest first, at most `most` of them. *clients belongs to the handle and lives
+ * until its next call. */
+VD_CHECKED int vd_admin_clients(struct vd_admin *admin, int64_t age_ms, int64_t most,
+	const struct vd_admin_client **clients, size_t *count, struct vd_admin_error *error);
+
 /* ---- Looking after ---- */
 
-/* Forgets the registrations, outcomes and tombstones of clients that were not seen for so long. What they
- * still send is refused afterwards, never applied. Needs the resolver's role. */
-VD_CHECKED int vd_admin_purge(
-	struct vd_admin *admin, int64_t age_ms, int64_t *clients, struct vd_admin_error *error);
+/* Forgets the registrations, outcomes and tombstones of clients that were not seen for age_ms, and calls back, unless on_client is
+ * NULL, with what each of them was, once that is durable: also if an error ends it half-way, it was told of all that are gone.
+ * What they still send is refused afterwards, never applied. *count (may be NULL): how many there were. Needs the resolver's role.
+ * A leader does the same by itself with those older than its setting client-retention. */
+VD_CHECKED int vd_admin_purge(struct vd_admin *admin, int64_t age_ms,
+	void (*on_client)(const struct vd_admin_client *client, void *arg), void *arg, int64_t *count,
+	struct vd_admin_error *error);
 
-/* Releases the leader's lease and wakes the candidates; returns when another term serves, with that leader's
- * name (which may be the same node's). VD_ERROR_CLIENT_INVALID_OPERATION if nobody leads. Needs the resolver's
- * role. */
-VD_CHECKED int vd_admin_hand_over(struct vd_admin *admin, char leader[64], struct vd_admin_error *error);
+struct vd_admin_handed {
+	char from[64];
+	char to[64];
+	int64_t took_ms; /* from asking to the moment when the new one was seen to serve */
+};
+
+/* Asks the leader to hand over: it finishes what is queued and releases the lease, and another node takes it: `to`, or with NULL or
+ * "" any that is faster. Returns when another term serves. Who asked for, and did not come within one lease, is not waited for:
+ * then whoever does leads, and handed->to says who that is.
+ * The request stands in the lease's row, which only the resolver's role may write; the NOTIFY that goes with it only makes the
+ * leader look. VD_ERROR_CLIENT_INVALID_OPERATION: nobody leads, no other node is connected, or not that one, or that one leads.
+ * VD_ERROR_TRANSACTION_TIMED_OUT: it was asked, and the request was taken back, unless the message says that it was released. Needs
+ * the resolver's role. */
+VD_CHECKED int vd_admin_hand_over(
+	struct vd_admin *admin, const char *to, struct vd_admin_handed *handed, struct vd_admin_error *error);
 
 #ifdef __cplusplus
 }

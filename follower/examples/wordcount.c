@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wordcount: several worker processes count the words of text files, exactly, whatever dies.
  *
- *   wordcount work --worker 1 --rounds 3 FILE...    one worker; start as many as you like, each with a name
- * of its own wordcount progress --rounds 3 FILE...           how much is done: bytes, all bytes wordcount
- * report                                the counts: "<count> <word>" lines in order of the words
+ *   wordcount work --worker 1 --rounds 3 FILE...   one worker; start as many as you like, each with its own name
+ *   wordcount progress --rounds 3 FILE...          how much is done: bytes, all bytes
+ *   wordcount report                               the counts: "<count> <word>" lines in order of the words
  *
  * A piece of work is one file in one round. A worker claims it by writing its name under the piece's claim
  * key; then it goes through the file, some words a transaction: each transaction reads the piece's progress
  * (how many bytes are done), adds to the words' counters, and moves the progress. Counters are written by
  * atomic ADD, so workers never conflict over a frequent word. The progress is read, so a transaction that
  * starts from an old progress conflicts: that is why a worker that is killed in the middle of a commit and
- * started again under the same name counts nothing twice and leaves nothing out. Connection string:
- * VERDICT_DSN, or libpq's own variables.
+ * started again under the same name counts nothing twice and leaves nothing out. With --take-over, a worker that
+ * finds nothing to claim any more goes on with what the others have not finished: of those that died for good, and,
+ * as nothing is counted twice, also of those that live. Connection string: VERDICT_DSN, or libpq's own variables.
  */
 #include <verdict/verdict.h>
 
@@ -36,6 +37,7 @@ struct job {
 	int text_count;
 	int rounds;
 	int words; /* a transaction */
+	bool take_over;
 	const char *worker;
 	FILE *trace; /* a line a verdict: milliseconds since 1970, and its code (0: committed) */
 	uint64_t commits, conflicts, retries, counted;
@@ -201,6 +203,9 @@ static void work(struct job *job)
 				work_through(job, &job->texts[i], round);
 		}
 	}
+	for (int round = 0; job->take_over && round < job->rounds; round++)
+		for (int i = 0; i < job->text_count; i++)
+			work_through(job, &job->texts[i], round);
 	printf("{\"worker\":\"%s\",\"words\":%" PRIu64 ",\"commits\":%" PRIu64 ",\"conflicts\":%" PRIu64
 		   ",\"retries\":%" PRIu64 "}\n",
 		job->worker, job->counted, job->commits, job->conflicts, job->retries);
@@ -302,7 +307,7 @@ static void load(struct text *text, const char *path)
 static int usage(void)
 {
 	fputs("usage: wordcount work|progress|report [--worker NAME] [--rounds N] [--words N] [--trace FILE] "
-		  "[--schema NAME] FILE...\n"
+		  "[--schema NAME] [--take-over] FILE...\n"
 		  "the connection string is taken from VERDICT_DSN\n",
 		stderr);
 	return 2;
@@ -312,7 +317,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "worker", 1, NULL, 'w' }, { "rounds", 1, NULL, 'r' },
 		{ "words", 1, NULL, 'n' }, { "trace", 1, NULL, 't' }, { "schema", 1, NULL, 's' },
-		{ NULL, 0, NULL, 0 } };
+		{ "take-over", 0, NULL, 'o' }, { NULL, 0, NULL, 0 } };
 	struct job job = { .rounds = 1, .words = 10, .worker = "1" };
 	struct vd_option schema = { "schema", "verdict" };
 	char message[512];
@@ -331,6 +336,9 @@ int main(int argc, char **argv)
 			break;
 		case 's':
 			schema.value = optarg;
+			break;
+		case 'o':
+			job.take_over = true;
 			break;
 		case 't':
 			job.trace = fopen(optarg, "a");

@@ -73,6 +73,18 @@ def test_the_tutorial_on_a_loop_of_ones_own(installed, cluster, verdict, tmp_pat
     assert verdict("exec", "get hello", dsn=cluster).good().lines[0] == "hello = loop"
 
 
+def test_wordcount_takes_over(example, cluster, verdict, tmp_path):
+    text = tmp_path / "text"
+    text.write_text("one two two")
+    verdict("exec", f"set wordcount/claim/0/{text} gone", dsn=cluster).good()
+    example("wordcount", "work", text)
+    assert example("wordcount", "report") == ""
+    example("wordcount", "work", "--take-over", text)
+    assert example("wordcount", "report") == "1 one\n2 two\n"
+    example("wordcount", "work", "--take-over", text)
+    assert example("wordcount", "report") == "1 one\n2 two\n"
+
+
 def test_bank(example):
     assert example("bank", "open", "10", "100") == "10 1000\n"
     made, total = example("bank", "transfer", "4", "25").splitlines()

@@ -148,6 +148,9 @@ static void add_cluster(struct vd_buffer *out, const struct vd_probed *probed)
 	one(out, "verdict_nodes", "gauge", "Resolvers that are connected.", probed->node_count);
 	one(out, "verdict_queue_requests", "gauge", "Requests that wait in the queue, counted up to 100000.",
 		(double)probed->queue);
+	one(out, "verdict_queue_oldest_seconds", "gauge",
+		"How long the oldest of them has waited at least, to a second; 0 if none waits.",
+		probed->oldest_ms < 0 ? 0 : (double)probed->oldest_ms / 1e3);
 	one(out, "verdict_notify_queue_ratio", "gauge", "How full the server's notify queue is, from 0 to 1.",
 		probed->notify_queue);
 	one(out, "verdict_status_age_seconds", "gauge",

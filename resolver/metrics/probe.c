@@ -3,6 +3,7 @@
 #include "resolver/metrics/probe.h"
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/pg/pipeline.h"
 
 #include <stdio.h>
@@ -21,7 +22,8 @@ static const struct vd_pg_statement probe_cluster = {
 		   " THEN (extract(epoch FROM clock_timestamp() - l.taken_at) * 1000)::bigint ELSE 0 END AS led_ms,"
 		   " CASE WHEN isfinite(l.expires_at)"
 		   " THEN (extract(epoch FROM l.expires_at - clock_timestamp()) * 1000)::bigint ELSE 0 END AS left_ms,"
-		   " w.version, queue_length(100000) AS queue, pg_notification_queue_usage() AS notify"
+		   " w.version, queue_length(100000) AS queue,"
+		   " pg_notification_queue_usage() AS notify"
 		   " FROM lease l, (SELECT version, term FROM watermark ORDER BY version DESC LIMIT 1) w",
 	.columns = { [NODE] = { "node", VD_PG_TEXT }, [RELEASED] = { "released", VD_PG_BOOL },
 		[SERVES] = { "serves", VD_PG_BOOL }, [EPOCH] = { "epoch", VD_PG_INT8 }, [TERM] = { "term", VD_PG_TEXT },
@@ -30,6 +32,12 @@ static const struct vd_pg_statement probe_cluster = {
 		[QUEUE] = { "queue", VD_PG_INT8 }, [NOTIFY] = { "notify", VD_PG_FLOAT8 } },
 };
 /* clang-format on */
+static const struct vd_pg_statement probe_oldest = {
+	.name = "probe_oldest",
+	.sql = "SELECT (SELECT arrival FROM commit_requests ORDER BY arrival LIMIT 1) AS oldest,"
+		   " (SELECT last_value FROM commit_requests_arrival_seq) AS newest",
+	.columns = { { "oldest", VD_PG_INT8 }, { "newest", VD_PG_INT8 } },
+};
 static const struct vd_pg_statement probe_nodes = {
 	.name = "probe_nodes",
 	.sql = "SELECT node, up_ms, leads FROM nodes() LIMIT 64",
@@ -57,6 +65,17 @@ static void on_cluster(void *arg, const struct vd_pg_rows *rows)
 		probe->metrics, vd_pg_rows_timestamptz_us(rows, 0, TAKEN_AT), next->epoch, next->leader);
 }
 
+static void on_oldest(void *arg, const struct vd_pg_rows *rows)
+{
+	struct vd_probe *probe = arg;
+	if (vd_pg_rows_count(rows) != 1)
+		return;
+	vd_ages_note(&probe->ages, vd_pg_rows_int8(rows, 0, 1), probe->asked_ms);
+	probe->next.oldest_ms = vd_pg_rows_null(rows, 0, 0)
+								? -1
+								: vd_ages_of(&probe->ages, vd_pg_rows_int8(rows, 0, 0), probe->asked_ms);
+}
+
 static void on_nodes(void *arg, const struct vd_pg_rows *rows)
 {
 	struct vd_probed *next = &((struct vd_probe *)arg)->next;
@@ -74,6 +93,10 @@ static void on_answer(void *arg, const struct vd_pg_outcome *outcome)
 	probe->is_asking = false;
 	if (probe->is_stopped)
 		return;
+	if (outcome->status == VD_PG_ERROR && !probe->has_failed)
+		vd_log_warning("how the cluster is could not be asked, it is asked again",
+			VD_LOG_TEXT("error", outcome->message));
+	probe->has_failed = outcome->status == VD_PG_ERROR;
 	int64_t now_ms = vd_clock_ms();
 	int64_t rest_ms = EVERY_MS;
 	if (outcome->status == VD_PG_OK) {
@@ -99,6 +122,7 @@ static void on_timer(void *arg)
 	probe->next = (struct vd_probed){ 0 };
 	struct vd_pg_segment *segment = vd_pg_segment_begin(pg);
 	vd_pg_query(segment, &probe_cluster, NULL, on_cluster, probe);
+	vd_pg_query(segment, &probe_oldest, NULL, on_oldest, probe);
 	vd_pg_query(segment, &probe_nodes, NULL, on_nodes, probe);
 	vd_pg_segment_end(segment, on_answer, probe);
 }

@@ -8,6 +8,7 @@
 #ifndef VD_RESOLVER_METRICS_PROBE_H
 #define VD_RESOLVER_METRICS_PROBE_H
 
+#include "resolver/metrics/ages.h"
 #include "resolver/metrics/metrics.h"
 #include "resolver/wires.h"
 
@@ -31,7 +32,8 @@ struct vd_probed {
 	int64_t led_ms;
 	int64_t lease_left_ms;
 	int64_t watermark;
-	int64_t queue; /* counted up to VD_PROBE_QUEUE_MOST */
+	int64_t queue;     /* counted up to VD_PROBE_QUEUE_MOST */
+	int64_t oldest_ms; /* since the oldest of them came; -1: none waits */
 	double notify_queue;
 	struct vd_probe_node nodes[VD_PROBE_NODES];
 	unsigned node_count;
@@ -43,7 +45,9 @@ struct vd_probe {
 	struct vd_timer timer;
 	bool is_asking;
 	bool is_stopped;
+	bool has_failed; /* the last time; told once */
 	int64_t asked_ms;
+	struct vd_ages ages;
 	struct vd_probed next; /* while the answer comes in */
 	struct vd_probed last;
 };

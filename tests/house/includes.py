@@ -9,7 +9,7 @@ import re
 
 from tree import PUBLIC, ROOT, finish, read, sources, without_comments
 
-COUNTED = "hot|metrics|spread"  # of resolver/metrics
+COUNTED = "ages|hot|metrics|spread"  # of resolver/metrics
 PURE = "batch|clients|conflict|fold|lock|memory|outcome|precondition|presence|reply|resolve|sequence|version|lease|window"
 
 # file, and which of our headers it may include (both regular expressions that match from the start)

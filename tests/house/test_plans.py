@@ -120,6 +120,7 @@ def params_of(at):
         ("resolver/apply.c", "insert_outcomes"): [[CLIENT], [30001 + at], [30001 + at], [at], [bytes(16)], [None], [""]],
         ("resolver/apply.c", "forget"): [[CLIENT, OTHER], [GENERATION] * 2, [at * 10 + 10, at + 1]],
         ("resolver/settle.c", "read_watermark"): [],
+        ("resolver/metrics/probe.c", "probe_oldest"): [],
         ("follower/snapshot/batch.c", "read_watermark"): [],
         ("follower/snapshot/batch.c", "read_keys"): [here],
         **{("follower/snapshot/batch.c", name): [key(1000 + at), key(150000), 100, 80000]

@@ -135,6 +135,23 @@ def test_no_secret_is_told(database, program, tmp_path):
         database.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+def test_what_waits_grows_old(world):
+    """A leader that is frozen takes nothing: its standby tells how much waits, and since when."""
+    leader = world.lead("a", {**HTTP, "lease-ttl": "600s"})
+    standby = world.node("b", {**HTTP, "lease-ttl": "600s"})
+    client = world.client()
+    assert client.commit([(SET, b"k", b"1")]).code == 0
+    seen = wait_status(standby, lambda s: s["leader"] == "a" and s["watermark"] == client.snapshot()[1], "it is told of the commit")
+    assert seen["queue"] == {"requests": 0, "oldest_ms": None}
+    leader.send(signal.SIGSTOP)
+    sequences = client.submit_payloads([client.request([(SET, b"k", b"2")])] * 3)
+    wait_status(standby, lambda s: s["queue"]["requests"] == 3 and s["queue"]["oldest_ms"] > 1000, "three wait, and grow old")
+    assert of(metrics(standby), "verdict_queue_oldest_seconds") > 1
+    leader.send(signal.SIGCONT)
+    assert [v.code for v in client.wait(*sequences)] == [0] * 3
+    wait_status(standby, lambda s: s["queue"] == {"requests": 0, "oldest_ms": None}, "none waits")
+
+
 # ---- whether it is ready ----
 
 def test_ready_follows_the_leader(world):

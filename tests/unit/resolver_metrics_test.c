@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is counted: how numbers are spread, which ranges are hot, what a batch leaves in the totals. */
+#include "resolver/metrics/ages.h"
 #include "resolver/metrics/metrics.h"
 #include "tests/unit/resolver_world.h"
 
@@ -63,6 +64,28 @@ static void test_what_is_not_recent_is_forgotten(void **state)
 	assert_int_equal(spread.sum, 20);
 	vd_recent_read(&recent, &spread, 1000 + 100 * VD_RECENT_SPAN_MS);
 	assert_int_equal(spread.count, 0);
+}
+
+/* ---- ages ---- */
+
+static void test_an_arrival_is_as_old_as_the_first_note_of_it(void **state)
+{
+	(void)state;
+	struct vd_ages ages = { 0 };
+	assert_int_equal(vd_ages_of(&ages, 1, 5000), 0);
+	vd_ages_note(&ages, 10, 1000);
+	vd_ages_note(&ages, 10, 2000); /* idle */
+	vd_ages_note(&ages, 15, 3000);
+	assert_int_equal(vd_ages_of(&ages, 10, 5000), 4000);
+	assert_int_equal(vd_ages_of(&ages, 11, 5000), 2000);
+	assert_int_equal(vd_ages_of(&ages, 16, 5000), 0);
+	for (int64_t i = 0; i < 2 * VD_AGES_NOTES; i++)
+		vd_ages_note(&ages, 20 + i, 10000 + i);
+	assert_int_equal(vd_ages_of(&ages, 1, 20000), 20000 - 10000 - VD_AGES_NOTES); /* older than all notes */
+	assert_int_equal(vd_ages_of(&ages, 19 + 2 * VD_AGES_NOTES, 20000), 20000 - 9999 - 2 * VD_AGES_NOTES);
+	vd_ages_note(&ages, 3, 30000); /* numbers began anew */
+	assert_int_equal(vd_ages_of(&ages, 2, 31000), 1000);
+	assert_int_equal(vd_ages_of(&ages, 20, 31000), 0);
 }
 
 /* ---- hot ---- */
@@ -220,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_a_share_is_right_to_six_percent),
 		cmocka_unit_test(test_the_largest_number_has_a_place),
 		cmocka_unit_test(test_what_is_not_recent_is_forgotten),
+		cmocka_unit_test(test_an_arrival_is_as_old_as_the_first_note_of_it),
 		cmocka_unit_test_teardown(test_the_hottest_come_first, hot_end),
 		cmocka_unit_test_teardown(test_a_hot_range_is_found_in_a_crowd, hot_end),
 		cmocka_unit_test_teardown(test_after_a_minute_it_is_cold, hot_end),

@@ -19,7 +19,7 @@ from http_ask import ask, status, wait_status
 from resolver_world import SET, key_range
 from waiting import wait_until
 
-HTTP = {"http-listen": "0", "lease-ttl": "2s"}
+HTTP = {"http-listen": "0"}
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ extern const struct vd_command_group vd_commands_write;
 extern const struct vd_command_group vd_commands_precondition;
 extern const struct vd_command_group vd_commands_sequence;
 extern const struct vd_command_group vd_commands_transaction;
+extern const struct vd_command_group vd_commands_lock;
 extern const struct vd_command_group vd_commands_watch;
 
 /* The i-th command of all groups; NULL past the end. */

@@ -8,6 +8,7 @@ static const struct vd_command_group *const groups[] = {
 	&vd_commands_precondition,
 	&vd_commands_sequence,
 	&vd_commands_transaction,
+	&vd_commands_lock,
 	&vd_commands_watch,
 };
 

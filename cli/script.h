@@ -22,7 +22,8 @@
 struct vd_argument {
 	bool given;
 	struct vd_bytes bytes;
-	int64_t number; /* of a word that is a number; of SELECTOR: enum vd_selector_form */
+	int64_t number;                  /* of a word that is a number; of SELECTOR: enum vd_selector_form */
+	uint8_t id[VD_STORE_LOCK_BYTES]; /* of ID */
 };
 
 /* The selectors of getkey, by name. */

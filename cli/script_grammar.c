@@ -93,6 +93,23 @@ static bool read_selector(struct vd_bytes word, struct vd_argument *argument)
 	return false;
 }
 
+/* As PostgreSQL writes a uuid; the strokes may be left out. */
+static bool read_id(struct vd_bytes word, struct vd_argument *argument)
+{
+	size_t digits = 0;
+	for (size_t i = 0; i < word.size; i++) {
+		const char *hex = "0123456789abcdef";
+		const char *digit = memchr(hex, tolower(word.data[i]), 16);
+		if (digit == NULL && word.data[i] == '-')
+			continue;
+		if (digit == NULL || digits == 2 * sizeof argument->id)
+			return false;
+		argument->id[digits / 2] = (uint8_t)(argument->id[digits / 2] << 4 | (digit - hex));
+		digits++;
+	}
+	return digits == 2 * sizeof argument->id;
+}
+
 static bool read_bytes(struct vd_bytes word, struct vd_argument *argument)
 {
 	(void)word;
@@ -113,6 +130,7 @@ static const struct kind kinds[] = {
 	{ "OFFSET", "a number that is not too large", read_offset },
 	{ "SELECTOR", "one of last_less_than, last_less_or_equal, first_greater_than, first_greater_or_equal",
 		read_selector },
+	{ "ID", "32 hexadecimal digits", read_id },
 	{ NULL, "bytes", read_bytes },
 };
 

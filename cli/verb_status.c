@@ -80,6 +80,7 @@ static bool print_json(const char *schema, const struct vd_admin_status *s)
 		{ "nodes", nodes_json(s) },
 		{ "watermark", json_integer(s->watermark_version) },
 		{ "watermark_term", json_string(s->watermark_term) },
+		{ "lock", unless(s->lock[0] == '\0', json_string(s->lock)) },
 		{ "queue", json_integer(s->queue) },
 		{ "batches", json_integer(s->batches) },
 		{ "committed", json_integer(s->committed) },
@@ -124,6 +125,8 @@ static bool print_text(const char *schema, const struct vd_admin_status *s)
 		printf("%s %s%s (up %.0f s)", i == 0 ? ":" : ",", s->nodes[i].name, s->nodes[i].leads ? " leads" : "",
 			(double)s->nodes[i].up_ms / 1e3);
 	printf("\nwatermark   %" PRId64 "\n", s->watermark_version);
+	if (s->lock[0] != '\0')
+		printf("lock        %s: commits and reads that are not aware of it end with 1038\n", s->lock);
 	printf("queue       %" PRId64 "%s\n", s->queue, s->queue >= 100000 ? " or more" : "");
 	printf("this term   %" PRId64 " batches: %" PRId64 " committed, %" PRId64 " conflict, %" PRId64
 		   " too old, %" PRId64 " rejected\n",

@@ -27,43 +27,25 @@ enum {
 	REJECTED,
 	VERSION,
 	WATERMARK_TERM,
+	LOCK,
 	QUEUE,
 	SNAPSHOT_MS,
 	NOTIFY,
 };
 
+/* clang-format off */
 static const struct vd_pg_statement select_status = {
 	.name = "admin_status",
-	.sql =
-		"SELECT l.node, l.released,"
-		" NOT l.released AND l.expires_at > clock_timestamp() AND l.term = w.term AS serves,"
-		" l.epoch, l.term::text AS term,"
-		" CASE WHEN isfinite(l.taken_at) THEN " MS(
-			"clock_timestamp() - l.taken_at") " ELSE 0 END AS led_ms,"
-											  " CASE WHEN isfinite(l.expires_at) THEN " MS(
-												  "l.expires_at - clock_timestamp()") " ELSE 0 END AS "
-																					  "left_ms,"
-																					  " l.renewals, "
-																					  "l.batches, "
-																					  "l.committed, "
-																					  "l.conflicts, "
-																					  "l.too_old, l.rejected,"
-																					  " w.version, "
-																					  "w.term::text AS "
-																					  "watermark_term, "
-																					  "queue_"
-																					  "length"
-																					  "(" QUEUE_COUNT_MOST
-																					  ") AS queue,"
-																					  " oldest_snapshot() AS "
-																					  "snapshot_ms, "
-																					  "pg_notification_queue_"
-																					  "usage() AS notify"
-																					  " FROM lease l, "
-																					  "(SELECT version, term "
-																					  "FROM watermark ORDER "
-																					  "BY version DESC LIMIT "
-																					  "1) w",
+	.sql = "SELECT l.node, l.released,"
+		   " NOT l.released AND l.expires_at > clock_timestamp() AND l.term = w.term AS serves,"
+		   " l.epoch, l.term::text AS term,"
+		   " CASE WHEN isfinite(l.taken_at) THEN " MS("clock_timestamp() - l.taken_at") " ELSE 0 END AS led_ms,"
+		   " CASE WHEN isfinite(l.expires_at) THEN " MS("l.expires_at - clock_timestamp()") " ELSE 0 END AS left_ms,"
+		   " l.renewals, l.batches, l.committed, l.conflicts, l.too_old, l.rejected,"
+		   " w.version, w.term::text AS watermark_term, w.lock::text AS lock,"
+		   " queue_length(" QUEUE_COUNT_MOST ") AS queue, oldest_snapshot() AS snapshot_ms,"
+		   " pg_notification_queue_usage() AS notify"
+		   " FROM lease l, (SELECT version, term, lock FROM watermark ORDER BY version DESC LIMIT 1) w",
 	.columns = { [NODE] = { "node", VD_PG_TEXT },
 		[RELEASED] = { "released", VD_PG_BOOL },
 		[SERVES] = { "serves", VD_PG_BOOL },
@@ -79,10 +61,12 @@ static const struct vd_pg_statement select_status = {
 		[REJECTED] = { "rejected", VD_PG_INT8 },
 		[VERSION] = { "version", VD_PG_INT8 },
 		[WATERMARK_TERM] = { "watermark_term", VD_PG_TEXT },
+		[LOCK] = { "lock", VD_PG_TEXT },
 		[QUEUE] = { "queue", VD_PG_INT8 },
 		[SNAPSHOT_MS] = { "snapshot_ms", VD_PG_INT8 },
 		[NOTIFY] = { "notify", VD_PG_FLOAT8 } },
 };
+/* clang-format on */
 
 static const struct vd_pg_statement select_nodes = {
 	.name = "admin_nodes",
@@ -111,6 +95,8 @@ static void on_status(void *arg, const struct vd_pg_rows *rows)
 	snprintf(s->leader, sizeof s->leader, "%s", vd_pg_rows_text(rows, 0, NODE));
 	snprintf(s->term, sizeof s->term, "%s", vd_pg_rows_text(rows, 0, TERM));
 	snprintf(s->watermark_term, sizeof s->watermark_term, "%s", vd_pg_rows_text(rows, 0, WATERMARK_TERM));
+	if (!vd_pg_rows_null(rows, 0, LOCK))
+		snprintf(s->lock, sizeof s->lock, "%s", vd_pg_rows_text(rows, 0, LOCK));
 	s->released = vd_pg_rows_bool(rows, 0, RELEASED);
 	s->serves = vd_pg_rows_bool(rows, 0, SERVES);
 	s->epoch = vd_pg_rows_int8(rows, 0, EPOCH);

@@ -130,6 +130,31 @@ def test_refusals_do_nothing(verdict, cluster, run):
     assert run("get good") == ["good absent", READ_ONLY]
 
 
+def test_the_lock(verdict, cluster, run):
+    """Who finds the store locked sees by whom, and gives the lock up, by whichever name of it."""
+    def lock():
+        shown = verdict("status", dsn=cluster).good().stdout
+        told = verdict("status", "--json", dsn=cluster).good().json_lines[0]["lock"]
+        assert (f"\nlock        {told}: " in shown) if told else ("\nlock" not in shown)
+        return told
+    name = "0123abcd-0123-4567-89ab-00ff00ff00ff"
+    locked = ["rejected reason=database_locked error=1038"]
+    assert lock() is None
+    committed(run(f"lock {name}; set a 1"))
+    try:
+        assert lock() == name
+        assert run("set a 2", 1) == locked and run("get a", 1) == locked
+        assert run(f"unlock {name[::-1]}", 1) == locked and run(f"lock {name[::-1]}", 1) == locked
+        assert run("option read_lock_aware; get a")[0] == "a = 1"
+        for word in ("", name[1:], name + "0", "g" + name[1:], '""', "\\x00" + name[1:]):
+            verdict("exec", f"unlock {word}", dsn=cluster).wrong("unlock: the id ")
+        assert lock() == name
+    finally:
+        committed(run(f"unlock {name.upper().replace('-', '')}"))
+    assert lock() is None
+    assert run("get a")[0] == "a = 1"
+
+
 def test_out_of_time_without_a_leader(verdict, database):
     """Nobody leads: the transaction is given up, and that is then certain."""
     began = time.monotonic()

@@ -93,6 +93,8 @@ struct vd_admin_status {
 	/* Where commits stand. */
 	int64_t watermark_version;
 	char watermark_term[37];
+	/* The id of the lock of the store, as a uuid; "": nobody holds it. */
+	char lock[37];
 	/* Requests that wait, counted up to 100,000. */
 	int64_t queue;
 	/* What this term has done, as of its last renewal. */

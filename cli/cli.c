@@ -89,15 +89,17 @@ int vd_cli_check(const char *dsn, const char *schema)
 	return code == 0 ? VD_EXIT_DONE : vd_cli_fail_admin(&error);
 }
 
-struct vd_database *vd_cli_database(const char *dsn, const char *schema, int *exit_code)
+static struct vd_database *open_database(const char *dsn, const char *schema, bool is_wide, int *exit_code)
 {
-	const struct vd_option options[] = { { "schema", schema } };
+	const struct vd_option options[] = { { "schema", schema }, { "key_limit", "2600" },
+		{ "value_limit", "1000000" } };
+	size_t count = is_wide ? VD_COUNT(options) : 1;
 	char message[512] = "";
 	struct vd_database *database = NULL;
 	*exit_code = vd_cli_check(dsn, schema);
 	if (*exit_code != VD_EXIT_DONE)
 		return NULL;
-	int code = vd_database_open(NULL, dsn, options, VD_COUNT(options), &database, message, sizeof message);
+	int code = vd_database_open(NULL, dsn, options, count, &database, message, sizeof message);
 	if (code != 0) {
 		*exit_code = vd_cli_wrong(NULL, "%s", message[0] == '\0' ? vd_error_text(code) : message);
 		return NULL;
@@ -113,4 +115,14 @@ struct vd_database *vd_cli_database(const char *dsn, const char *schema, int *ex
 		return database;
 	vd_database_close(database, NULL, NULL);
 	return NULL;
+}
+
+struct vd_database *vd_cli_database(const char *dsn, const char *schema, int *exit_code)
+{
+	return open_database(dsn, schema, false, exit_code);
+}
+
+struct vd_database *vd_cli_database_wide(const char *dsn, const char *schema, int *exit_code)
+{
+	return open_database(dsn, schema, true, exit_code);
 }

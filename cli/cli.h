@@ -43,6 +43,8 @@ extern const struct vd_verb vd_verb_elect;
 extern const struct vd_verb vd_verb_exec;
 extern const struct vd_verb vd_verb_shell;
 extern const struct vd_verb vd_verb_submit;
+extern const struct vd_verb vd_verb_dump;
+extern const struct vd_verb vd_verb_load;
 extern const struct vd_verb vd_verb_bench;
 
 /* The rows that every verb with a database has; `owner` has fields dsn and schema. */
@@ -95,5 +97,7 @@ extern const char vd_cli_hint[];
 /* Checks, opens (with a loop thread of the library's own) and waits until it can be used; else tells why and gives NULL. *exit_code
  * is then what to end with. */
 struct vd_database *vd_cli_database(const char *dsn, const char *schema, int *exit_code);
+/* The same, with the limits of keys and values as wide as any store's: the leader judges by its own. */
+struct vd_database *vd_cli_database_wide(const char *dsn, const char *schema, int *exit_code);
 
 #endif

@@ -22,6 +22,8 @@ static const struct vd_verb *const verbs[] = {
 	&vd_verb_exec,
 	&vd_verb_shell,
 	&vd_verb_submit,
+	&vd_verb_dump,
+	&vd_verb_load,
 	&vd_verb_bench,
 };
 

@@ -143,7 +143,9 @@ static int add_conflict(
 	bool is_read = type == VD_CONFLICT_RANGE_READ;
 	if (transaction->options.long_snapshot)
 		return VD_CODE_CLIENT_INVALID_OPERATION;
-	struct vd_bytes last = is_read ? vd_transaction_last_key(transaction) : VD_KEYS_END;
+	struct vd_bytes last = is_read || transaction->options.access_system_keys
+							   ? vd_transaction_last_key(transaction)
+							   : VD_KEYS_END;
 	if (vd_bytes_compare(range.begin, range.end) > 0)
 		return VD_CODE_INVERTED_RANGE;
 	if (vd_bytes_less(last, range.end))

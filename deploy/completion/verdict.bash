@@ -4,11 +4,12 @@ _verdict() {
 	local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" verb="${COMP_WORDS[1]}" flags
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		COMPREPLY=($(compgen -W "up down migrate status observe doctor clients purge elect exec shell submit bench --help --version" -- "$word"))
+		COMPREPLY=($(compgen -W "up down migrate status observe doctor clients purge elect exec shell submit dump load bench --help --version" -- "$word"))
 		return
 	fi
 	case "$verb:$before" in
 	clients:--sort) COMPREPLY=($(compgen -W "seen since verdicts queued low-water" -- "$word")); return ;;
+	dump:--format) COMPREPLY=($(compgen -W "binary jsonl" -- "$word")); return ;;
 	bench:--distribution) COMPREPLY=($(compgen -W "uniform zipf" -- "$word")); return ;;
 	*:--config|*:--dir|*:--pg-bin) COMPREPLY=($(compgen -f -- "$word")); return ;;
 	esac
@@ -25,6 +26,8 @@ _verdict() {
 	exec) flags="--dsn --schema --timeout --config --help" ;;
 	shell) flags="--dsn --schema --timeout --history --config --help" ;;
 	submit) flags="--dsn --schema --processes --in-flight --retry --timeout --config --help" ;;
+	dump) flags="--dsn --schema --begin --end --prefix --format --force --json --config --help" ;;
+	load) flags="--dsn --schema --begin --end --prefix --replace --abort --json --config --help" ;;
 	bench) flags="--dsn --schema --processes --in-flight --seconds --warmup --keys --distribution --theta --value-bytes --seed --max-retry-delay --json --config --help" ;;
 	*) return ;;
 	esac

@@ -5,6 +5,7 @@ say themselves, so that a fuzzer begins with things that make sense. What libFuz
     python3 tests/fuzz/seeds.py /tmp/seeds
     build/fuzz/tests/fuzz/job_fuzz -merge=1 tests/fuzz/corpus/job /tmp/seeds/job build/fuzz/tests/fuzz/found/job
 """
+import hashlib
 import json
 import pathlib
 import re
@@ -169,6 +170,32 @@ def outcome_seeds():
     yield "counters", head + b"\5\1" + entry(3, 0, 0) + struct.pack(">IIQIIQ", 3, 0, 100, 3, 1, 200)
     yield "cut", head + b"\5\2" + entry(0, 0, 0)[:9]
     yield "nobody", head + b"\5\1" + entry(0, 0, 0) + struct.pack(">IIQ", 9, 0, 100)
+
+
+def dump_seeds():
+    """Pieces around which the fuzzer makes the checks, and whole files of JSON lines."""
+    def piece(kind, content):
+        return kind + struct.pack(">H", len(content)) + content
+
+    def row_of(key, value):
+        return struct.pack(">H", len(key)) + key + struct.pack(">I", len(value)) + value
+
+    head = piece(b"H", b"i" * 16 + struct.pack(">QB", 7, 1) + b"\0\0" + b"\0\1\xff")
+    rows = row_of(b"", b"") + row_of(b"a", b"1" * 9) + row_of(b"\xff/counter/c", b"\0" * 8)
+    part = piece(b"H", b"i" * 16 + struct.pack(">QB", 7, 0) + b"\0\1a" + b"\0\1b")
+    yield "whole", b"P" + head + piece(b"R", rows) + piece(b"T", struct.pack(">QQ", 3, 29))
+    yield "none", b"P" + head + piece(b"T", struct.pack(">QQ", 0, 0))
+    yield "part", b"P" + part + piece(b"R", row_of(b"a", b"")) + piece(b"R", row_of(b"a2", b"x")) + piece(b"T", struct.pack(">QQ", 2, 4))
+    yield "cut", b"P" + head + piece(b"R", rows[:-1])
+    yield "order", b"P" + head + piece(b"R", row_of(b"b", b"") + row_of(b"a", b"")) + piece(b"T", struct.pack(">QQ", 2, 2))
+    lines = [{"verdict_dump": 1, "id": "30" * 16, "version": 7, "begin": "", "end": "\\xff", "counters": True},
+             {"key": "a\\x00", "value": "1"}, {"key": "\\xff/counter/c", "value": "\\x00" * 8}]
+    text = b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines)
+    content = row_of(b"a\0", b"1") + row_of(b"\xff/counter/c", b"\0" * 8)
+    last = '{"rows":2,"bytes":21,"digest":"%s","check":"%s"}\n' % (hashlib.sha256(content).hexdigest(), hashlib.sha256(text).hexdigest())
+    counted = sum(map(len, (b"a\0", b"1", b"\xff/counter/c", b"\0" * 8)))
+    yield "lines", text + last.replace('"bytes":21', f'"bytes":{counted}').encode()
+    yield "lines_cut", text[:-5]
 
 
 def main(folder):

@@ -77,3 +77,13 @@ def test_fields_of_doctor(verdict, cluster):
 def test_fields_of_clients(verdict, cluster):
     verdict("exec", "set docs 1", dsn=cluster).good()
     assert fields("clients", "field of clients") == set().union(*verdict("clients", "--json", dsn=cluster).good().json_lines)
+
+
+def test_fields_of_dump_and_load(verdict, cluster, tmp_path):
+    verdict("exec", "set only/x 1", dsn=cluster).good()
+    dumped = verdict("dump", str(tmp_path / "f"), "--json", "--prefix", "only/", dsn=cluster).good().json_lines[0]
+    loaded = verdict("load", str(tmp_path / "f"), "--json", "--prefix", "only/", "--replace", dsn=cluster).good().json_lines[0]
+    split = {name for cell in fields("dump", "field of dump") for name in re.split("`, `", cell)}
+    assert split == set(dumped)
+    split = {name for cell in fields("load", "field of load") for name in re.split("`, `", cell)}
+    assert split == set(loaded)

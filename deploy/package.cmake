@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # `cpack -G DEB` in a build folder: three packages for Debian, one a component of the installation.
 #
-#   libverdict0      the library                            what workers need
+#   libverdict0      the library, and the event store's     what workers need
 #   libverdict-dev   headers, pkg-config, CMake config      what their builds need
 #   verdict          resolver, command line, units          what a node needs
+#
+# Both libraries are in one package: they have one version, and change the names that programs ask for together.
 set(deb ${CMAKE_CURRENT_SOURCE_DIR}/debian)
 set(library_package libverdict${PROJECT_VERSION_MAJOR})
 
@@ -53,7 +55,8 @@ set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "transactions on an ordered key-value st
 Verdict makes one PostgreSQL a strictly serializable, ordered key-value store
 with FoundationDB's transaction model.
 .
-This is the library that worker processes link.")
+This is the library that worker processes link, and the one of the event
+store on top of it.")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${deb}/triggers)
 
@@ -61,7 +64,8 @@ set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "transactions on an ordered key-valu
 Verdict makes one PostgreSQL a strictly serializable, ordered key-value store
 with FoundationDB's transaction model.
 .
-These are its headers and the static library, for pkg-config and for CMake.")
+These are the headers and static libraries, also of the event store, for
+pkg-config and for CMake.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SHLIBDEPS OFF)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "${library_package} (= ${PROJECT_VERSION})")

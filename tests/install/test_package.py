@@ -58,8 +58,10 @@ def field(package, name):
 
 def test_what_is_in_them(packages):
     names = {package: set(files_of(path)) for package, path in packages.items()}
-    assert any(name.endswith("/libverdict.so.0") for name in names["libverdict0"])
-    for end in ("/include/verdict/verdict.h", "/libverdict.so", "/libverdict.a", "/verdict.pc", "/VerdictConfig.cmake"):
+    for end in ("/libverdict.so.0", "/libverdict-events.so.0"):
+        assert any(name.endswith(end) for name in names["libverdict0"]), end
+    for end in ("/include/verdict/verdict.h", "/libverdict.so", "/libverdict.a", "/verdict.pc", "/VerdictConfig.cmake",
+                "/include/verdict/events.h", "/libverdict-events.so", "/libverdict-events.a", "/verdict-events.pc"):
         assert any(name.endswith(end) for name in names["libverdict-dev"]), end
     assert {"/usr/bin/verdict", "/usr/bin/verdict-resolver", CONF, "/usr/lib/sysusers.d/verdict.conf", "/usr/lib/tmpfiles.d/verdict.conf",
             *(f"/usr/lib/systemd/system/{unit}" for unit in UNITS)} <= names["verdict"]
@@ -101,10 +103,11 @@ def test_what_an_installation_leaves(machine):
     assert account[6].endswith("nologin") and 0 < int(account[2]) < 1000
     machine.run("cat", CONF, user="verdict")
     machine.run("cat", CONF, user="nobody", code=1)
-    assert "libverdict.so.0" in machine.run("ldconfig", "-p")
+    known = machine.run("ldconfig", "-p")
+    assert "libverdict.so.0" in known and "libverdict-events.so.0" in known
     assert re.search("libverdict.so.0 => (/usr)?/lib/", machine.run("ldd", "/usr/bin/verdict"))
     assert "PATH" not in machine.run("readelf", "--dynamic", "/usr/bin/verdict")
-    assert machine.run("verdict", "--version") and machine.run("pkg-config", "--modversion", "verdict")
+    assert machine.run("verdict", "--version") and machine.run("pkg-config", "--modversion", "verdict", "verdict-events")
     assert not pathlib.Path(CONF).exists() and not pathlib.Path("/run/verdict").exists(), "this machine was meant to be spared"
 
 

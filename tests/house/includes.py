@@ -27,7 +27,7 @@ WALLS = [
     (r"follower/examples/", r"verdict/"),
     (r"follower/include/", r"verdict/"),
     (r"follower/", r"common/(base|text|kv|loop|pg)/|follower/|verdict/"),
-    (r"events/include/", r"verdict/"),
+    (r"events/(include|examples)/", r"verdict/"),
     (r"events/", r"verdict/|events/|common/base/"),
     (r"cli/", r"verdict/|cli/|bench/|events/|common/(base|text)/"),
     (r"bench/compare/", r"bench/|common/|verdict/"),
@@ -67,7 +67,7 @@ def judge(path, quote, name):
     for header, friends, why in DOORS:
         if re.match(header, name) and not re.match(friends, path):
             return f"{name} is not for this room: {why}"
-    if quote == '"' and path.startswith("follower/examples/"):
+    if quote == '"' and re.match("(follower|events)/examples/", path):
         return None if (ROOT / path).with_name(name).is_file() else f'"{name}" is not beside the examples, which users take away as they are'
     if quote == '"' and not generated and not is_ours(name):
         return f'"{name}" is no header of ours, written from the root'

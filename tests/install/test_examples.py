@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs that users are shown: docs/api.md's, and those of follower/examples. Built as a stranger would, run on a cluster."""
+"""The programs that users are shown: docs/api.md's, and those of follower/examples and events/examples. Built as a stranger would, run on a cluster."""
 import os
 import pathlib
 import re
@@ -37,8 +37,9 @@ def installed(tmp_path_factory):
 @pytest.fixture(scope="module")
 def examples(installed, tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples") / "examples"
-    shutil.copytree(ROOT / "follower" / "examples", folder)
-    run("make", "-C", folder, env={**installed, "CFLAGS": "-Werror"})
+    for room in ("follower", "events"):
+        shutil.copytree(ROOT / room / "examples", folder, dirs_exist_ok=True)
+        run("make", "-C", folder, env={**installed, "CFLAGS": "-Werror"})
     return folder
 
 
@@ -134,3 +135,22 @@ def test_leaderboard(example):
     assert example("leaderboard", "top", "2") == "1500000 bob\n1000001 ann\n"
     assert example("leaderboard", "rank", "bob") == "1 of 3002\n" and example("leaderboard", "rank", "ann") == "2 of 3002\n"
     assert example("leaderboard", "rank", "nobody", code=1) == "nobody has no points\n"
+
+
+def test_accounts(example, examples, cluster):
+    example("accounts", "open", "ann", "100")
+    example("accounts", "open", "bob", "0")
+    example("accounts", "open", "ann", "7", code=1)
+    example("accounts", "transfer", "ann", "bob", "30")
+    example("accounts", "transfer", "bob", "ann", "31", code=1)
+    example("accounts", "transfer", "ann", "nobody", "1", code=1)
+    assert example("accounts", "history", "ann") == "1 opened 100\n2 sent 30 bob\n"
+    assert example("accounts", "history", "bob") == "1 opened 0\n2 received 30 ann\n"
+    together = [subprocess.Popen([examples / "accounts", "transfer", *names, "1", "15"], env=environment(VERDICT_DSN=cluster))
+                for names in (("ann", "bob"), ("ann", "bob"), ("bob", "ann"))]
+    assert [process.wait(60) for process in together] == [0, 0, 0]
+    assert example("accounts", "total") == "2 100\n"
+    history = example("accounts", "history", "ann").splitlines()
+    assert [line.split()[0] for line in history] == [str(version) for version in range(1, 2 + 45 + 1)]
+    assert [sum(line.split()[1:] == [what, "1", "bob"] for line in history) for what in ("sent", "received")] == [30, 15]
+    example("accounts", "transfer", "ann", "ann", "1", code=2)

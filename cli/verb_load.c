@@ -67,8 +67,24 @@ struct job {
 static const char goes_on[] =
 	"the store stays locked: load the same file again to go on, or verdict load --abort";
 
+/* The state is another one; or it is the same, and the lock is gone: then others may have written what they read. */
+static int fail_overtaken(struct job *job)
+{
+	struct vd_load *load = &job->load;
+	char text[2 * VD_STORE_LOCK_BYTES + 1], hint[200];
+	if (vd_load_look(load) != 0 || load->stored.size == 0)
+		return vd_cli_wrong(
+			"only one process at a time loads", "somebody else goes on with this load, or has given it up");
+	vd_hex(load->state.lock, sizeof load->state.lock, text);
+	snprintf(hint, sizeof hint,
+		"verdict exec 'lock %s' locks it again; then load that file again, or verdict "
+		"load --abort",
+		text);
+	return vd_cli_wrong(hint, "the store was unlocked in the middle of a load");
+}
+
 /* A step ended with this. */
-static int fail_step(const struct job *job, int code)
+static int fail_step(struct job *job, int code)
 {
 	const struct vd_load *load = &job->load;
 	bool is_locked = load->stored.size > 0;
@@ -81,8 +97,7 @@ static int fail_step(const struct job *job, int code)
 	if (code == VD_ERROR_DATABASE_LOCKED)
 		return vd_cli_wrong("whoever has locked it has to unlock it", "the store is locked by somebody else");
 	if (vd_load_is_overtaken(code) && is_locked)
-		return vd_cli_wrong(
-			"only one process at a time loads", "somebody else goes on with this load, or has given it up");
+		return fail_overtaken(job);
 	return vd_cli_wrong(is_locked ? goes_on : vd_cli_hint, "%s", load->message);
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A load that is interrupted, undone, given up, or watched: the store is locked until all of it is there, or nothing."""
 import os
+import re
 import signal
 import subprocess
 
@@ -137,6 +138,21 @@ def test_given_up(verdict, program, stores, source, dump_of):
     stop_at(process, target, 0)
     verdict("load", str(file), "--replace", dsn=target.dsn).good()
     assert content(target) == content(source)
+
+
+def test_unlocked_by_hand_in_the_middle(verdict, program, stores, source, dump_of):
+    """Others may have written then, so nothing goes on, and nothing is removed, unless somebody locks it again."""
+    target, file = stores(), dump_of(source)
+    stop_at(begin(program, target, file), target, 2000)
+    verdict("exec", f"unlock {lock_of(target)}", dsn=target.dsn).good()
+    assert target.world.client().commit([(SET, b"x", b"")]).code == 0
+    before = content(target)
+    for arguments in ([str(file)], ["--abort"]):
+        done = verdict("load", *arguments, dsn=target.dsn).wrong("was unlocked in the middle of a load", "verdict exec 'lock ")
+    assert content(target) == before
+    verdict("exec", re.search("'(lock .*)'", done.stderr)[1], dsn=target.dsn).good()
+    verdict("load", "--abort", dsn=target.dsn).good()
+    assert content(target) == {} and lock_of(target) is None and state_of(target) is None
 
 
 # ---- the leader, the server ----

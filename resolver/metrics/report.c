@@ -9,7 +9,8 @@
 
 #include <time.h>
 
-enum { HOT_MOST = 10 };
+/* KEY_MOST: so much of a key is told, so that long ones cost no more to write than the rest of the answer. */
+enum { HOT_MOST = 10, KEY_MOST = 128 };
 
 static json_t *unless(bool absent, json_t *value)
 {
@@ -102,15 +103,26 @@ static json_t *window_of(const struct vd_office *office)
 		number(vd_window_entries(window)), "floor_age_ms", unless(age_us < 0, json_integer(age_us / 1000)));
 }
 
+/* One that is cut ends with a character that no key has as it is written here. */
+static json_t *key_text(struct vd_bytes key)
+{
+	if (key.size <= KEY_MOST)
+		return vd_json_bytes(key);
+	json_t *begin = vd_json_bytes(vd_bytes_of(key.data, KEY_MOST));
+	json_t *cut = json_sprintf("%s…", json_string_value(begin));
+	json_decref(begin);
+	return cut;
+}
+
 static json_t *conflicting_of(struct vd_hot *hot, int64_t now_ms)
 {
 	const struct vd_hot_range *top[HOT_MOST + 1];
 	unsigned count = vd_hot_top(hot, top, HOT_MOST, now_ms);
 	json_t *ranges = json_array();
 	for (unsigned i = 0; i < count; i++)
-		json_array_append_new(ranges,
-			json_pack("{s:o, s:o, s:I}", "begin", vd_json_bytes(vd_buffer_bytes(&top[i]->begin)), "end",
-				vd_json_bytes(vd_buffer_bytes(&top[i]->end)), "count", (json_int_t)top[i]->total));
+		json_array_append_new(
+			ranges, json_pack("{s:o, s:o, s:I}", "begin", key_text(vd_buffer_bytes(&top[i]->begin)), "end",
+						key_text(vd_buffer_bytes(&top[i]->end)), "count", (json_int_t)top[i]->total));
 	return ranges;
 }
 

@@ -274,6 +274,20 @@ def test_a_connection_has_its_time(world):
     slow.close()
 
 
+def test_long_keys_do_not_make_long_answers(world):
+    """What is written for whoever asks is bounded, whatever keys others choose to conflict over."""
+    node = world.lead("a", HTTP)
+    client = world.client()
+    keys = [b"\x01" * 1900 + b"%02d" % i for i in range(10)]
+    client.snapshot()
+    for key in keys:
+        assert client.commit([(SET, key, b"1")]).code == 0
+        assert client.commit([(SET, key, b"2")], reads=[key_range(key)]).code == rw.CONFLICT
+    answer = ask(node, "/status")
+    assert answer.json()["conflicting"] == [{"begin": "\\x01" * 128 + "…", "end": "\\x01" * 128 + "…", "count": 1}] * 10
+    assert len(answer.body) < 20_000
+
+
 def test_what_is_no_request_is_refused(world):
     node = world.lead("a", HTTP)
     client = world.client()

@@ -246,6 +246,16 @@ static void judge_queue(const struct vd_admin_status *s, const struct doctor_tol
 		is_stuck ? "they wait for a leader" : "", "%" PRId64 " requests wait", s->queue);
 }
 
+static void judge_lock(const struct vd_admin_status *s, const struct doctor_told *to)
+{
+	if (s->lock[0] == '\0')
+		doctor_tell(to, "lock", VD_ADMIN_OK, "", "nobody has locked the store");
+	else
+		doctor_tell(to, "lock", VD_ADMIN_WARNING,
+			"if whoever did it is gone, see what is half done, then: verdict exec 'unlock ID'",
+			"the store is locked by %s: all others are refused with 1038", s->lock);
+}
+
 void doctor_judge_store(const struct doctor_facts *facts, const struct doctor_told *to)
 {
 	judge_transactions(facts, to);
@@ -260,6 +270,7 @@ void doctor_judge_store(const struct doctor_facts *facts, const struct doctor_to
 		judge_lease(facts, to);
 		judge_versions(&facts->status, to);
 		judge_queue(&facts->status, to);
+		judge_lock(&facts->status, to);
 	} else {
 		doctor_tell(to, "leader", VD_ADMIN_UNSEEN,
 			"look as a member of <schema>_observer or <schema>_follower", "cannot be seen: %s",

@@ -145,6 +145,8 @@ static void add_cluster(struct vd_buffer *out, const struct vd_probed *probed)
 		(double)probed->lease_left_ms / 1e3);
 	one(out, "verdict_epoch", "gauge", "Grows with each change of leader.", (double)probed->epoch);
 	one(out, "verdict_watermark", "gauge", "Version of the newest applied batch.", (double)probed->watermark);
+	one(out, "verdict_locked", "gauge", "1 while somebody holds the lock of the store.",
+		probed->lock[0] != '\0');
 	one(out, "verdict_nodes", "gauge", "Resolvers that are connected.", probed->node_count);
 	one(out, "verdict_queue_requests", "gauge", "Requests that wait in the queue, counted up to 100000.",
 		(double)probed->queue);

@@ -10,7 +10,7 @@
 
 enum { EVERY_MS = 1000, SHARE = 20, REST_MOST_MS = 30000 };
 
-enum { NODE, RELEASED, SERVES, EPOCH, TERM, TAKEN_AT, LED_MS, LEFT_MS, VERSION, QUEUE, NOTIFY };
+enum { NODE, RELEASED, SERVES, EPOCH, TERM, TAKEN_AT, LED_MS, LEFT_MS, VERSION, QUEUE, NOTIFY, LOCK };
 
 /* clang-format off */
 static const struct vd_pg_statement probe_cluster = {
@@ -23,13 +23,14 @@ static const struct vd_pg_statement probe_cluster = {
 		   " CASE WHEN isfinite(l.expires_at)"
 		   " THEN (extract(epoch FROM l.expires_at - clock_timestamp()) * 1000)::bigint ELSE 0 END AS left_ms,"
 		   " w.version, queue_length(100000) AS queue,"
-		   " pg_notification_queue_usage() AS notify"
-		   " FROM lease l, (SELECT version, term FROM watermark ORDER BY version DESC LIMIT 1) w",
+		   " pg_notification_queue_usage() AS notify, w.lock::text AS lock"
+		   " FROM lease l, (SELECT version, term, lock FROM watermark ORDER BY version DESC LIMIT 1) w",
 	.columns = { [NODE] = { "node", VD_PG_TEXT }, [RELEASED] = { "released", VD_PG_BOOL },
 		[SERVES] = { "serves", VD_PG_BOOL }, [EPOCH] = { "epoch", VD_PG_INT8 }, [TERM] = { "term", VD_PG_TEXT },
 		[TAKEN_AT] = { "taken_at", VD_PG_TIMESTAMPTZ }, [LED_MS] = { "led_ms", VD_PG_INT8 },
 		[LEFT_MS] = { "left_ms", VD_PG_INT8 }, [VERSION] = { "version", VD_PG_INT8 },
-		[QUEUE] = { "queue", VD_PG_INT8 }, [NOTIFY] = { "notify", VD_PG_FLOAT8 } },
+		[QUEUE] = { "queue", VD_PG_INT8 }, [NOTIFY] = { "notify", VD_PG_FLOAT8 },
+		[LOCK] = { "lock", VD_PG_TEXT } },
 };
 /* clang-format on */
 static const struct vd_pg_statement probe_oldest = {
@@ -53,6 +54,8 @@ static void on_cluster(void *arg, const struct vd_pg_rows *rows)
 		return;
 	snprintf(next->leader, sizeof next->leader, "%s", vd_pg_rows_text(rows, 0, NODE));
 	snprintf(next->term, sizeof next->term, "%s", vd_pg_rows_text(rows, 0, TERM));
+	if (!vd_pg_rows_null(rows, 0, LOCK))
+		snprintf(next->lock, sizeof next->lock, "%s", vd_pg_rows_text(rows, 0, LOCK));
 	next->released = vd_pg_rows_bool(rows, 0, RELEASED);
 	next->serves = vd_pg_rows_bool(rows, 0, SERVES);
 	next->epoch = vd_pg_rows_int8(rows, 0, EPOCH);

@@ -32,6 +32,7 @@ struct vd_probed {
 	int64_t led_ms;
 	int64_t lease_left_ms;
 	int64_t watermark;
+	char lock[37];     /* of the store; "": nobody holds it */
 	int64_t queue;     /* counted up to VD_PROBE_QUEUE_MOST */
 	int64_t oldest_ms; /* since the oldest of them came; -1: none waits */
 	double notify_queue;

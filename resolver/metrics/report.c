@@ -164,6 +164,7 @@ void vd_report_add(struct vd_buffer *out, struct vd_desk *desk)
 		{ "lease_left_ms", unless(leaderless, json_integer(probed->lease_left_ms)) },
 		{ "nodes", nodes_of(probed) },
 		{ "watermark", unless(unknown, json_integer(probed->watermark)) },
+		{ "lock", unless(probed->lock[0] == '\0', json_string(probed->lock)) },
 		{ "queue",
 			json_pack("{s:o, s:o}", "requests", unless(unknown, json_integer(probed->queue)), "oldest_ms",
 				unless(unknown || probed->oldest_ms < 0, json_integer(probed->oldest_ms))) },

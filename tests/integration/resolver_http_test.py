@@ -384,6 +384,17 @@ def test_the_documentation_lists_what_is_told(world):
         family.name: family.kind for family in metrics(node).values()}
 
 
+def test_a_lock_is_told_by_every_node(world):
+    node, standby = world.lead("a", HTTP), world.node("b", HTTP)
+    client = world.client()
+    for told, how in ((None, 2), ("6d6d6d6d-6d6d-6d6d-6d6d-6d6d6d6d6d6d", 1), (None, 2)):
+        change = rw.field(9, 1) + rw.field(10, how) + rw.field(11, b"m" * 16)
+        assert client.commit([(SET, b"k", b"v")], extra=change).code == 0
+        for each in (node, standby):
+            wait_status(each, lambda s, told=told: s["seen_ms"] is not None and s["lock"] == told, "whose the lock is")
+            assert of(metrics(each), "verdict_locked") == (told is not None)
+
+
 def test_metrics_of_a_standby_and_after_a_failover(world):
     leader = world.lead("a", HTTP)
     standby = world.node("b", HTTP)

@@ -136,6 +136,8 @@ def test_the_lock(verdict, cluster, run):
         shown = verdict("status", dsn=cluster).good().stdout
         told = verdict("status", "--json", dsn=cluster).good().json_lines[0]["lock"]
         assert (f"\nlock        {told}: " in shown) if told else ("\nlock" not in shown)
+        found, = [line for line in verdict("doctor", "--json", dsn=cluster).json_lines if line["check"] == "lock"]
+        assert found["level"] == ("warning" if told else "ok") and (told or "nobody") in found["text"]
         return told
     name = "0123abcd-0123-4567-89ab-00ff00ff00ff"
     locked = ["rejected reason=database_locked error=1038"]

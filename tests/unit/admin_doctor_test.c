@@ -81,7 +81,7 @@ static void what_is_well_is_told_so(void **state)
 	static const char *const checks[] = { "server", "wire", "listen", "account", "resolver-role", "schema",
 		"fsync", "full-page-writes", "synchronous-commit", "autovacuum", "time-outs", "connections",
 		"notify-queue", "old-snapshots", "replication-slots", "prepared-transactions", "wraparound", "clock",
-		"clock-rate", "leader", "nodes", "lease", "versions", "queue" };
+		"clock-rate", "leader", "nodes", "lease", "versions", "queue", "lock" };
 	(void)state;
 	for (size_t i = 0; i < VD_COUNT(checks); i++)
 		EXPECT(VD_ADMIN_OK, checks[i], (void)0);

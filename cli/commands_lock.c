@@ -16,7 +16,7 @@ static int run_unlock(struct vd_session *session, const struct vd_script_step *s
 
 static const struct vd_command rows[] = {
 	{ "lock", "ID", "locks the store: who is not aware of it is refused with 1038 until it is given up",
-		run_lock },
+		.run = run_lock },
 	{ "unlock", "ID", "gives up the lock with this id, whoever took it; verdict status shows it",
 		run_unlock },
 };

@@ -18,7 +18,7 @@ static const struct vd_command rows[] = {
 	{ "lock", "ID", "locks the store: who is not aware of it is refused with 1038 until it is given up",
 		.run = run_lock },
 	{ "unlock", "ID", "gives up the lock with this id, whoever took it; verdict status shows it",
-		run_unlock },
+		.run = run_unlock },
 };
 
 const struct vd_command_group vd_commands_lock = { rows, VD_COUNT(rows) };

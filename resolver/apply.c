@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* apply.c: the statements, in the order in which they run.
  *
- * Fault points: apply.before_send, apply.middle (fence passed, COMMIT not sent: the transaction is open),
+ * Fault points: apply.before_send (fail: as if memory were too short), apply.middle (fence passed, COMMIT not sent: the transaction is open),
  * apply.after_commit (committed, nothing told but what stood in COMMIT's own segment).
  */
 #include "resolver/apply.h"
@@ -346,9 +346,11 @@ void vd_apply_send(struct vd_apply *apply, struct vd_pg *pg, const struct vd_bat
 	apply->order = order;
 	apply->callback = callback;
 	apply->arg = arg;
-	(void)VD_FAULT("apply.before_send");
+	struct vd_pg_params *none = new_params(&apply->arena);
+	if (VD_FAULT("apply.before_send"))
+		none->spoiled = "53200";
 	struct vd_pg_segment *segment = vd_pg_segment_begin(pg);
-	vd_pg_query(segment, &vd_pg_begin_committed, NULL, NULL, NULL);
+	vd_pg_query(segment, &vd_pg_begin_committed, none, NULL, NULL);
 	query_fence(apply, segment);
 	if (vd_apply_is_split()) {
 		vd_pg_segment_end(segment, on_half, apply);

@@ -310,6 +310,8 @@ static void on_applied(void *arg)
 		struct vd_turn *next = drain->order[0];
 		if (next != NULL && next->waits_apply && drain->is_open)
 			vd_turn_resume(next);
+		/* The next one may have failed already, if memory was too short to send it. */
+		vd_drain_mend(drain);
 		return;
 	}
 	turn->state = VD_TURN_FAILED;

@@ -143,6 +143,27 @@ def test_overlap_with_a_failing_batch(world):
     assert leader.log().count("took office") == 1
 
 
+def test_overlap_with_a_batch_that_cannot_be_sent(world):
+    """Batch n+1 fails while n is under way, for want of memory: n is published, and n+1 is settled and resolved again."""
+    leader = world.nodes["a"] = rw.Node(world.program, world.dsn, "a", world.folder)
+    leader.environment["VERDICT_FAULT"] = "apply.before_send:4:fail"  # and no log of faults, with which batches do not overlap
+    leader.start().wait_says("state=leading")
+    client, other = world.client(), world.client()
+    assert client.commit([(SET, b"a", b"0")]).code == 0
+    assert other.commit([(SET, b"a", b"0")]).code == 0
+    held = Held(world)
+    first = client.submit_payloads([client.request([(ADD, b"n", ONE)])])
+    held.wait_apply()
+    behind = other.submit_payloads([other.request([(ADD, b"n", ONE)])])
+    time.sleep(0.2)  # claimed and resolved, and failed
+    held.let_go()
+    assert client.wait(*first)[0].code == 0
+    assert other.wait(*behind)[0].code == 0
+    assert client.get(b"n") == le(2)
+    assert leader.says("out of memory")
+    assert leader.log().count("took office") == 1
+
+
 def test_overlap_with_a_lost_batch(world):
     leader = world.lead()
     clients = [world.client() for _ in range(2)]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* grow DSN: works as it is told, and says what it holds. An order a line:
- *     transactions COUNT   each reads, writes one of a hundred keys, and is run until it is committed
- *     databases COUNT      opens and closes databases, half of them before they are ready
+/* grow DSN [COUNT]: holds so many databases (one), works as it is told, and says what it holds. An order a line:
+ *     transactions COUNT   each reads, writes one of a hundred keys, and is run until it is committed; the databases take turns
+ *     databases COUNT      opens and closes further ones, half of them before they are ready
  * The answer to each: {"descriptors":D,"bytes":B}, with the bytes that are allocated and not freed. Ends with its input.
  */
 #include "verdict/verdict.h"
@@ -15,7 +15,11 @@
 /* Of a sanitizer; NULL in a build without. */
 extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
 
+enum { HELD_MOST = 64 };
+
 static const char *dsn;
+static struct vd_database *held[HELD_MOST];
+static long held_count = 1;
 
 static void must(int code, const char *what)
 {
@@ -44,10 +48,10 @@ static int body(struct vd_transaction *transaction, void *arg)
 	return code;
 }
 
-static void transactions(struct vd_database *database, long count)
+static void transactions(long count)
 {
 	for (long i = 0; i < count; i++)
-		must(vd_database_run(database, body, &i, NULL), "run");
+		must(vd_database_run(held[i % held_count], body, &i, NULL), "run");
 }
 
 static void databases(long count)
@@ -85,12 +89,15 @@ int main(int argc, char **argv)
 {
 	char line[100];
 	long count;
-	must(argc != 2, "grow DSN");
+	must(argc != 2 && argc != 3, "grow DSN [COUNT]");
 	dsn = argv[1];
-	struct vd_database *database = open_one();
+	held_count = argc == 3 ? strtol(argv[2], NULL, 10) : 1;
+	must(held_count < 1 || held_count > HELD_MOST, "COUNT");
+	for (long i = 0; i < held_count; i++)
+		held[i] = open_one();
 	while (fgets(line, sizeof line, stdin) != NULL) {
 		if (sscanf(line, "transactions %ld", &count) == 1)
-			transactions(database, count);
+			transactions(count);
 		else if (sscanf(line, "databases %ld", &count) == 1)
 			databases(count);
 		else
@@ -98,6 +105,7 @@ int main(int argc, char **argv)
 		printf("{\"descriptors\":%ld,\"bytes\":%zu}\n", descriptors(), allocated());
 		fflush(stdout);
 	}
-	vd_database_close(database, NULL, NULL);
+	for (long i = 0; i < held_count; i++)
+		vd_database_close(held[i], NULL, NULL);
 	return 0;
 }

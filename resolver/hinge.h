@@ -42,6 +42,19 @@ struct vd_takeover {
 
 enum vd_backend { VD_BACKEND_CLAIM, VD_BACKEND_APPLY, VD_BACKEND_SWEEP, VD_BACKENDS };
 
+struct vd_hinge_backend {
+	_Atomic int32_t pid; /* 0: none */
+	_Atomic int64_t start_us;
+};
+
+/* What the server says of the suspects (witness.h). */
+struct vd_testimony {
+	_Atomic uint64_t count;               /* raised when the rest is written */
+	_Atomic uint64_t doubt;               /* which doubt it was asked in */
+	_Atomic int32_t waiting[VD_BACKENDS]; /* the pid of one that waits for us or is gone, else 0 */
+	_Atomic bool has_others;              /* other nodes are there that might lead */
+};
+
 struct vd_figures {
 	_Atomic uint64_t batches;
 	_Atomic uint64_t committed;
@@ -58,11 +71,12 @@ struct vd_hinge {
 	_Atomic bool stop;        /* the keeper's thread ends */
 	_Atomic uint64_t ended;
 	_Atomic uint64_t release; /* the term to release on purpose */
+	_Atomic uint64_t desert;  /* the term to let go of as if this node had died */
+	_Atomic uint64_t
+		doubt; /* a number for each time that connections owe an answer for too long (stall.h); 0: none does */
 	_Atomic uint64_t backends_wanted;
-	struct {
-		_Atomic int32_t pid; /* 0: none */
-		_Atomic int64_t start_us;
-	} backends[VD_BACKENDS];
+	struct vd_hinge_backend backends[VD_BACKENDS];
+	struct vd_hinge_backend suspects[VD_BACKENDS]; /* in this doubt; written before its number */
 	struct vd_figures figures;
 
 	/* written by the keeper */
@@ -73,6 +87,7 @@ struct vd_hinge {
 	_Atomic uint64_t released;
 	_Atomic uint64_t asked; /* the term that is asked to hand over */
 	_Atomic uint64_t backends_entered;
+	struct vd_testimony testimony;
 	struct vd_takeover takeover;
 	_Atomic int64_t renewed_ms;     /* when the lease was taken or renewed last */
 	_Atomic int64_t looked_ms;      /* when a standby saw the lease last; 0: never yet */

@@ -27,6 +27,11 @@ static void keeper_act(struct vd_keeper *keeper)
 		return;
 	}
 	struct vd_pg *pg = vd_pg_link_up(keeper->link);
+	if (pg != NULL && vd_keeper_is_holding(keeper) &&
+		atomic_load(&hinge->desert) == atomic_load(&hinge->won)) {
+		vd_keeper_desert(keeper, pg);
+		return;
+	}
 	if (pg == NULL || keeper->is_asking)
 		return;
 	if (vd_keeper_is_holding(keeper)) {

@@ -13,6 +13,7 @@
 #include "common/base/random.h"
 #include "common/pg/names.h"
 #include "common/pg/pipeline.h"
+#include "resolver/witness.h"
 
 #include <string.h>
 
@@ -85,6 +86,12 @@ void vd_keeper_lose(struct vd_keeper *keeper, const char *why)
 	vd_wake_ring(&keeper->hinge->loop_wake);
 }
 
+void vd_keeper_desert(struct vd_keeper *keeper, struct vd_pg *pg)
+{
+	vd_keeper_lose(keeper, "it cannot lead over its connections, and there are other nodes");
+	vd_pg_disconnect(pg, "the node that it keeps office for cannot lead");
+}
+
 static const struct vd_pg_statement renew_statement = {
 	.name = "renew",
 	.sql = "SELECT renew AS held, coalesce((SELECT hand_over_of = $1 FROM lease), false) AS asked"
@@ -149,6 +156,7 @@ void vd_keeper_renew(struct vd_keeper *keeper, struct vd_pg *pg)
 	keeper->renewed = false;
 	keeper->asked_to_go = false;
 	vd_pg_ask(pg, &renew_statement, &params, on_renewed_row, on_renewed, keeper);
+	vd_witness_ask(keeper, pg);
 }
 
 static const struct vd_pg_statement release_statement = {

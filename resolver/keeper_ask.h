@@ -38,6 +38,13 @@ struct vd_keeper {
 	bool renewed;
 	bool asked_to_go;
 	bool pulse_was_stale;
+
+	/* the witness */
+	bool is_witnessing;
+	uint64_t asked_doubt;
+	int32_t asked_pids[VD_BACKENDS];
+	int32_t waiting[VD_BACKENDS];
+	bool has_others;
 };
 
 /* The keeper acts again after this time. */
@@ -53,5 +60,9 @@ void vd_keeper_lose(struct vd_keeper *keeper, const char *why);
 void vd_keeper_look(struct vd_keeper *keeper, struct vd_pg *pg);
 void vd_keeper_renew(struct vd_keeper *keeper, struct vd_pg *pg);
 void vd_keeper_release(struct vd_keeper *keeper, struct vd_pg *pg);
+
+/* The connections of this node's event loop do not work, so another node is to lead: the keeper's session ends as if the node had
+ * died, and the others do what they do then. They end its backends first (rule 9), which a release would not make them do. */
+void vd_keeper_desert(struct vd_keeper *keeper, struct vd_pg *pg);
 
 #endif

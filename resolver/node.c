@@ -37,6 +37,7 @@ struct node {
 	struct vd_timer pulse;
 	struct vd_signal signals[2];
 	struct vd_timer deadline; /* of the hand-over */
+	int64_t rests_until_ms;   /* it has given office up, and does not try again before */
 	bool is_asked_to_stop;
 	bool is_closing;
 	int exit_code;
@@ -124,6 +125,14 @@ static void on_signal(int number, void *arg)
 	node_turn(node);
 }
 
+static void note_ready(struct node *node)
+{
+	bool is_ready = vd_wires_pg(&node->wires, VD_BACKEND_CLAIM) != NULL &&
+					vd_wires_pg(&node->wires, VD_BACKEND_APPLY) != NULL &&
+					vd_clock_ms() >= node->rests_until_ms;
+	atomic_store(&node->hinge.is_ready, is_ready);
+}
+
 /* ---- the office -------------------------------------------------------------------------------------------- */
 
 static void on_resigned(void *arg)
@@ -131,6 +140,16 @@ static void on_resigned(void *arg)
 	struct node *node = arg;
 	vd_log_info("the queue is drained, releases the lease");
 	atomic_store(&node->hinge.release, node->seen_won);
+	vd_wake_ring(&node->hinge.keeper_wake);
+}
+
+/* So that the others come first. */
+static void on_deserted(void *arg)
+{
+	struct node *node = arg;
+	node->rests_until_ms = vd_clock_ms() + 2 * node->settings->lease_ttl_ms;
+	note_ready(node);
+	atomic_store(&node->hinge.desert, node->seen_won);
 	vd_wake_ring(&node->hinge.keeper_wake);
 }
 
@@ -153,7 +172,9 @@ static void on_office_ended(void *arg)
 
 static void begin_office(struct node *node, uint64_t won)
 {
-	struct vd_office_events events = { .on_resigned = on_resigned, .on_ended = on_office_ended, .arg = node };
+	struct vd_office_events events = {
+		.on_resigned = on_resigned, .on_deserted = on_deserted, .on_ended = on_office_ended, .arg = node
+	};
 	node->seen_won = won;
 	if (node->life == VD_LIFE_STANDBY)
 		move(node, VD_LIFE_CAMPAIGNING);
@@ -221,16 +242,10 @@ static void on_pulse(void *arg)
 	int64_t now_ms = vd_clock_ms();
 	atomic_store(&node->hinge.pulse_ms, now_ms);
 	vd_herald_pulse(&node->herald, now_ms);
+	note_ready(node);
 	if (atomic_load(&node->hinge.is_ready) && atomic_load(&node->hinge.has_looked))
 		vd_herald_ready(&node->herald); /* who is restarted one after the other may be left alone now */
 	vd_timer_arm_ms(&node->pulse, PULSE_MS);
-}
-
-static void note_ready(struct node *node)
-{
-	bool is_ready = vd_wires_pg(&node->wires, VD_BACKEND_CLAIM) != NULL &&
-					vd_wires_pg(&node->wires, VD_BACKEND_APPLY) != NULL;
-	atomic_store(&node->hinge.is_ready, is_ready);
 }
 
 static void on_wire_up(void *arg, enum vd_backend which, struct vd_pg *pg)

@@ -53,6 +53,7 @@ void vd_office_end(struct vd_office *office, const char *why)
 	vd_log_info("leaves office, what is not committed stays in the queue for the next leader",
 		VD_LOG_TEXT("term", term.text), VD_LOG_TEXT("why", why));
 	vd_drain_stop(&office->drain);
+	vd_stall_end(&office->stall);
 	vd_sweep_stop(&office->sweep);
 	vd_usher_stop(&office->usher);
 	/* No statement of this term is under way once these are gone. */
@@ -77,6 +78,7 @@ static void on_tick(void *arg)
 	}
 	vd_timer_arm_ms(&office->timer, TICK_MS);
 	vd_memory_tick(office->memory, vd_clock_us());
+	vd_stall_tick(&office->stall);
 }
 
 /* ---- the wires --------------------------------------------------------------------------------------------- */
@@ -111,6 +113,8 @@ void vd_office_wire_down(struct vd_office *office, enum vd_backend which)
 
 void vd_office_poke(struct vd_office *office)
 {
+	if (!office->is_ending)
+		vd_stall_hear(&office->stall);
 	if (!office->is_ending && vd_hinge_backends_are_entered(office->hinge))
 		vd_drain_poke(&office->drain);
 }
@@ -173,6 +177,7 @@ void vd_office_begin(struct vd_office *office, struct vd_loop *loop,
 	VD_ASSERT(vd_timer_init(&office->timer, loop, on_tick, office));
 	vd_timer_arm_ms(&office->timer, TICK_MS);
 	vd_settle_init(&office->settle, office);
+	vd_stall_begin(&office->stall, office);
 	vd_sweep_begin(&office->sweep, office);
 	vd_usher_begin(&office->usher, office);
 	vd_drain_begin(&office->drain, office);

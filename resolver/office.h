@@ -16,12 +16,14 @@
 #include "resolver/metrics/metrics.h"
 #include "resolver/settings.h"
 #include "resolver/settle.h"
+#include "resolver/stall.h"
 #include "resolver/sweep.h"
 #include "resolver/usher.h"
 #include "resolver/wires.h"
 
 struct vd_office_events {
 	void (*on_resigned)(void *arg); /* the queue is drained: the lease may be released */
+	void (*on_deserted)(void *arg); /* it cannot lead: let go of the lease, another node may be able to */
 	void (*on_ended)(void *arg);    /* nothing of it is left */
 	void *arg;
 };
@@ -43,6 +45,7 @@ struct vd_office {
 
 	struct vd_drain drain;
 	struct vd_settle settle;
+	struct vd_stall stall;
 	struct vd_sweep sweep;
 	struct vd_usher usher;
 	struct vd_timer timer; /* tick, and the end */

@@ -252,9 +252,12 @@ void vd_turn_resume(struct vd_turn *turn)
 		break;
 	case VD_STEP_REST:
 		vd_turn_give_up(turn);
+		if (drain->active == 0)
+			vd_stall_is_over(&drain->office->stall);
 		break;
 	case VD_STEP_DONE:
 		vd_turn_is_over(turn);
+		vd_stall_is_over(&drain->office->stall);
 		break;
 	case VD_STEP_FAIL:
 		vd_turn_give_up(turn);

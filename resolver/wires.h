@@ -31,6 +31,7 @@ struct vd_wire {
 	/* the backend of the present connection, or of the last one */
 	int32_t pid;
 	int64_t start_us;
+	unsigned deaths; /* times in a row that a leader found it dead (stall.h), also in terms before */
 };
 
 struct vd_wires {
@@ -38,6 +39,8 @@ struct vd_wires {
 	struct vd_wire_events events;
 	struct vd_wire wire[VD_BACKENDS];
 	unsigned open;
+	unsigned
+		given_up; /* times in a row that a leader found some of them dead (stall.h), also in terms before */
 };
 
 void vd_wires_open(struct vd_wires *wires, struct vd_loop *loop, const struct vd_resolver_settings *settings,

@@ -11,7 +11,9 @@
 #include "common/pg/internal.h"
 #include "common/pg/names.h"
 
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 static void try_next(struct vd_pg *pg);
 
@@ -292,6 +294,19 @@ void vd_pg_set_answer_timeout(struct vd_pg *pg, int64_t answer_timeout_ms)
 int64_t vd_pg_silent_ms(const struct vd_pg *pg)
 {
 	return TAILQ_EMPTY(&pg->sent) ? 0 : vd_clock_ms() - pg->heard_ms;
+}
+
+int64_t vd_pg_stalled_ms(struct vd_pg *pg)
+{
+	int untaken;
+	if (TAILQ_EMPTY(&pg->sent))
+		return 0;
+	int64_t now_ms = vd_clock_ms();
+	if (pg->conn != NULL && ioctl(PQsocket(pg->conn), SIOCOUTQ, &untaken) == 0 && untaken != pg->untaken) {
+		pg->untaken = untaken;
+		pg->moved_ms = now_ms;
+	}
+	return now_ms - pg->moved_ms;
 }
 
 static void check_answer(struct vd_pg *pg)

@@ -114,6 +114,11 @@ void vd_pg_set_answer_timeout(struct vd_pg *pg, int64_t answer_timeout_ms);
 /* For how long an answer has been due and not a byte has come; 0 if none is due. */
 int64_t vd_pg_silent_ms(const struct vd_pg *pg);
 
+/* For how long an answer has been due and nothing has moved on the wire that may have to do with it: no byte has come (but
+ * notifications, which say nothing of the answer), and none that waits to be sent has been taken. 0 if none is due. What is sent is
+ * looked at with each call, so it is as exact as the calls are frequent. */
+int64_t vd_pg_stalled_ms(struct vd_pg *pg);
+
 /* As vd_pg_close, with the caller's reason: the one way for a user of the connection to declare it broken. */
 void vd_pg_disconnect(struct vd_pg *pg, const char *format, ...) VD_PRINTF(2, 3);
 

@@ -122,6 +122,9 @@ struct vd_pg {
 	struct vd_buffer fatal;
 	char *reason;
 	int64_t heard_ms;
+	/* when anything last moved that may have to do with an answer: bytes that came, bytes of ours that were taken */
+	int64_t moved_ms;
+	int untaken; /* as of the last look: bytes that the other end has not acknowledged */
 
 	struct vd_socket socket;
 	struct vd_timer timer;

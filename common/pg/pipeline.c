@@ -270,8 +270,12 @@ void pg_pipeline_pump(struct vd_pg *pg)
 	pg->pumping = true;
 	bool alive = pg_call_consume_input(pg->conn) != 0 && !VD_FAULT("pg.read");
 	pg->heard_ms = vd_clock_ms();
-	while (pg->state != VD_PG_CLOSED && (take_results(pg) || take_notifications(pg)))
+	bool has_result = false, has_notification = false;
+	while (pg->state != VD_PG_CLOSED && ((take_results(pg) && (has_result = true)) ||
+											(take_notifications(pg) && (has_notification = true))))
 		;
+	if (has_result || !has_notification) /* who calls us says nothing about an answer */
+		pg->moved_ms = pg->heard_ms;
 	pg->pumping = false;
 	if (pg->state == VD_PG_CLOSED)
 		return;

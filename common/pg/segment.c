@@ -231,7 +231,7 @@ static bool send_all(struct vd_pg *pg, struct vd_pg_segment *segment)
 static void segment_send(struct vd_pg *pg, struct vd_pg_segment *segment)
 {
 	if (TAILQ_EMPTY(&pg->sent))
-		pg->heard_ms = vd_clock_ms(); /* from now on an answer is due */
+		pg->heard_ms = pg->moved_ms = vd_clock_ms(); /* from now on an answer is due */
 	pg_expect_answer(pg);
 	bool sent = send_all(pg, segment);
 	if (!segment->sent)

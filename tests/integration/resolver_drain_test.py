@@ -186,7 +186,7 @@ def test_too_old_and_future(world):
 
 POISON = {
     "undecodable": (b"\xff\xff\xff", 2000),
-    "unknown field": (rw.encode([(SET, b"p", b"1")], extra=rw.field(9, b"demand")), 2000),
+    "unknown field": (rw.encode([(SET, b"p", b"1")], extra=rw.field(99, b"demand")), 2000),
     "other format": (rw.field(1, 2), 2000),
     "unknown op": (rw.encode([(77, b"p", b"1")]), 2018),
     "bad stamp offset": (rw.encode([(STAMPED_KEY, b"p" + struct.pack("<I", 900), b"1")]), 2000),

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "common/base/log.h"
+#include "common/base/redact.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -57,6 +58,15 @@ int vd_cli_wrong(const char *hint, const char *format, ...)
 	if (hint != NULL)
 		vd_error_hint(&error, "%s", hint);
 	return vd_cli_fail(&error);
+}
+
+int vd_cli_check_file(const char *name)
+{
+	const char *shown = VD_REDACT_WORD(name);
+	if (strncmp(shown, name, strlen(shown)) == 0)
+		return VD_EXIT_DONE;
+	return vd_cli_wrong(
+		"--dsn, or VERDICT_DSN, takes the connection string", "%s is not the name of a file", shown);
 }
 
 int vd_cli_output_failed(void)

@@ -61,6 +61,9 @@ VD_MUST_USE bool vd_cli_load(
 /* Tells an error of the verb that runs, and returns VD_EXIT_WRONG. */
 int vd_cli_fail(const struct vd_error *error);
 int vd_cli_wrong(const char *hint, const char *format, ...) VD_PRINTF(2, 3);
+/* VD_EXIT_DONE if the word can be the name of a file. A connection string can't: then it is one whose --dsn was forgotten, and no file with
+ * a password in its name comes of it. */
+int vd_cli_check_file(const char *name);
 /* Standard output: a full disk, a closed pipe. */
 int vd_cli_output_failed(void);
 /* The same for an error of the library; VD_EXIT_INTERRUPTED, and silent, if it only says that we were interrupted. */

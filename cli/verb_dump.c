@@ -238,6 +238,8 @@ static int run(int argc, char **argv)
 	if (exit_code == VD_EXIT_DONE && operands != 1)
 		exit_code =
 			vd_cli_wrong("verdict dump FILE, or - for standard output", "the name of one file is missing");
+	if (exit_code == VD_EXIT_DONE)
+		exit_code = vd_cli_check_file(argv[1]);
 	if (exit_code == VD_EXIT_DONE && strcmp(argv[1], "-") == 0 && isatty(STDOUT_FILENO))
 		exit_code = vd_cli_wrong("verdict dump - | …, or a name", "a dump is not for a terminal");
 	if (exit_code == VD_EXIT_DONE)

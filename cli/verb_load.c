@@ -361,6 +361,8 @@ static int run(int argc, char **argv)
 		exit_code =
 			vd_cli_wrong("verdict load FILE, or - for standard input; verdict load --abort takes none", "%s",
 				given.abort ? "a load is given up without a file" : "the name of one file is missing");
+	if (exit_code == VD_EXIT_DONE && !given.abort)
+		exit_code = vd_cli_check_file(argv[1]);
 	if (exit_code == VD_EXIT_DONE && !vd_interrupt_start())
 		exit_code = VD_EXIT_WRONG;
 	if (exit_code == VD_EXIT_DONE)

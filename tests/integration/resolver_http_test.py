@@ -398,7 +398,7 @@ def test_a_lock_is_told_by_every_node(world):
 def test_metrics_of_a_standby_and_after_a_failover(world):
     leader = world.lead("a", HTTP)
     standby = world.node("b", HTTP)
-    wait_status(standby, lambda s: s["leader"] == "a" and len(s["nodes"]) == 2, "it sees the leader")
+    wait_status(standby, lambda s: s["leader"] == "a" and s["ready"] and len(s["nodes"]) == 2, "it sees the leader")
     seen = metrics(standby)
     assert of(seen, "verdict_state", state="standby") == 1 and of(seen, "verdict_ready") == 1
     assert of(seen, "verdict_elections_total") == 0 and of(seen, "verdict_nodes") == 2

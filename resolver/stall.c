@@ -88,7 +88,7 @@ static void give_up(struct vd_stall *stall, enum vd_backend which)
 {
 	struct vd_wires *wires = stall->office->wires;
 	vd_log_warning("the server waits for this node, which waits for the server: the connection is dead",
-		VD_LOG_INT("pid", wires->wire[which].pid),
+		VD_LOG_INT("backend", wires->wire[which].pid),
 		VD_LOG_INT("silent_ms", patience_ms(stall->office, which)));
 	stall->hits[which] = 0;
 	stall->is_renewed[which] = true;

@@ -27,15 +27,24 @@ static bool already_there(struct vd_error *error, const char *name)
 	return false;
 }
 
-/* What a dump that was killed has left is written anew; one that is being written is somebody's. */
+/* False: it is not what the name stands for any more. Whoever had locked it before us has finished it, or dropped it. */
+static bool is_still(int fd, const char *partial)
+{
+	struct stat opened, named;
+	return fstat(fd, &opened) == 0 && lstat(partial, &named) == 0 && opened.st_dev == named.st_dev &&
+		   opened.st_ino == named.st_ino;
+}
+
+/* What a dump that was killed has left is written anew; one that is being written is somebody's. No link is followed: what it
+ * leads to is no dump's, and would be emptied. */
 static int open_partial(const char *partial, struct vd_error *error)
 {
-	int fd = open(partial, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	int fd = open(partial, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
 	if (fd < 0) {
 		(void)fail(error, partial, errno);
 		return -1;
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0 || !is_still(fd, partial)) {
 		vd_error_set(error, VD_CODE_IO_ERROR, "%s is being written by another process", partial);
 	} else if (ftruncate(fd, 0) != 0) {
 		(void)fail(error, partial, errno);

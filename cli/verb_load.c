@@ -108,7 +108,8 @@ static int give_up(struct job *job, struct vd_error *error)
 		if (job->load.stored.size > 0)
 			vd_error_hint(error, "%s", goes_on);
 	} else if (vd_load_undo(&job->load) == 0) {
-		vd_error_hint(error, "nothing of it is loaded, and the store is unlocked");
+		vd_error_hint(error, "nothing of it is loaded, %sand the store is unlocked",
+			job->given->replace ? "what was there before is removed as well (--replace), " : "");
 	} else {
 		vd_error_hint(error, "it could not be removed, and the store stays locked: verdict load --abort");
 	}

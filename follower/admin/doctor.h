@@ -19,6 +19,7 @@ enum doctor_look {
 	DOCTOR_CONNECTIONS,
 	DOCTOR_NOTIFY,
 	DOCTOR_TRANSACTIONS,
+	DOCTOR_WAITS,
 	DOCTOR_SLOTS,
 	DOCTOR_PREPARED,
 	DOCTOR_AGE,
@@ -86,6 +87,10 @@ struct doctor_facts {
 	char transaction_of[DOCTOR_TEXT_BYTES]; /* account, application and pid */
 	int64_t transaction_ms_old;
 	int64_t xmin_age;
+
+	/* sessions that wait for a lock and use our tables */
+	int64_t waiting, waiting_ms;
+	int32_t blocker_pid; /* of the one that has waited longest; 0: none, or a prepared transaction */
 
 	int64_t slots, slots_idle, slots_lost, slots_xmin_age, slots_idle_bytes;
 	char slot_idle[64];

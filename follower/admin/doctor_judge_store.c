@@ -18,6 +18,8 @@
 #define DEAD_WARNING       1     /* times the live ones */
 #define DEAD_PROBLEM       10
 #define DEAD_PROBLEM_LEAST 1000000
+#define WAIT_WARNING_MS    1000
+#define WAIT_PROBLEM_MS    10000
 #define CLOCK_WARNING_US   2000000
 #define DRIFT_WARNING_US   100000
 #define LEASE_MS_MOST      600000 /* the longest that lease-ttl may be */
@@ -79,6 +81,23 @@ static void judge_transactions(const struct doctor_facts *facts, const struct do
 			when(level, "end it (pg_terminate_backend): nothing that was deleted since is cleaned up"),
 			"the oldest transaction is %.1f s old, %s; the oldest snapshot %" PRId64 " transactions",
 			(double)oldest_ms / 1e3, who, facts->xmin_age);
+}
+
+/* A leader that waits renews its lease all the same, and what it has taken does not stand in the queue any more. */
+static void judge_waits(const struct doctor_facts *facts, const struct doctor_told *to)
+{
+	if (!doctor_saw(to, facts, DOCTOR_WAITS, "waits"))
+		return;
+	enum vd_admin_level level = level_of(facts->waiting_ms, WAIT_WARNING_MS, WAIT_PROBLEM_MS);
+	if (level == VD_ADMIN_OK)
+		doctor_tell(to, "waits", level, "", "no session waits long for a lock on our tables");
+	else
+		doctor_tell(to, "waits", level,
+			"see in pg_stat_activity what that process does, and end it (pg_terminate_backend): commits may "
+			"wait for it",
+			"%" PRId64 " of the sessions that use our tables wait for a lock, the longest for %.1f s, for "
+			"process %" PRId32,
+			facts->waiting, (double)facts->waiting_ms / 1e3, facts->blocker_pid);
 }
 
 static void judge_slots(const struct doctor_facts *facts, const struct doctor_told *to)
@@ -259,6 +278,7 @@ static void judge_lock(const struct vd_admin_status *s, const struct doctor_told
 void doctor_judge_store(const struct doctor_facts *facts, const struct doctor_told *to)
 {
 	judge_transactions(facts, to);
+	judge_waits(facts, to);
 	judge_slots(facts, to);
 	judge_prepared(facts, to);
 	judge_age(facts, to);

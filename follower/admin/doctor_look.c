@@ -64,6 +64,15 @@ static const struct vd_pg_statement statements[DOCTOR_LOOKS] = {
 			   " FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND xact_start IS NOT NULL"
 			   " AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) ORDER BY xact_start LIMIT 1",
 		.columns = { { "who", VD_PG_TEXT }, { "old_ms", VD_PG_INT8 }, { "xmin_age", VD_PG_INT8 } } },
+	/* a wait for a row is one for a transaction, of a session that has a lock on the table */
+	{ .name = "doctor_waits",
+		.sql = "SELECT count(DISTINCT w.pid) AS waiting, coalesce(max(" MS("clock_timestamp() - w.waitstart") "), 0)::bigint"
+			   " AS longest_ms, coalesce((array_agg((pg_blocking_pids(w.pid))[1] ORDER BY w.waitstart))[1], 0) AS blocker"
+			   " FROM pg_locks w WHERE NOT w.granted AND EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"
+			   " WHERE l.pid = w.pid AND c.relnamespace = to_regnamespace($1)"
+			   " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
+		.params = { VD_PG_TEXT },
+		.columns = { { "waiting", VD_PG_INT8 }, { "longest_ms", VD_PG_INT8 }, { "blocker", VD_PG_INT4 } } },
 	{ .name = "doctor_slots",
 		.sql = "SELECT count(*) AS slots, count(*) FILTER (WHERE NOT active) AS idle,"
 			   " count(*) FILTER (WHERE wal_status = 'lost') AS lost,"
@@ -159,6 +168,13 @@ static void on_transactions(struct doctor_facts *facts, const struct vd_pg_rows 
 	facts->xmin_age = vd_pg_rows_int8(rows, 0, 2);
 }
 
+static void on_waits(struct doctor_facts *facts, const struct vd_pg_rows *rows)
+{
+	facts->waiting = vd_pg_rows_int8(rows, 0, 0);
+	facts->waiting_ms = vd_pg_rows_int8(rows, 0, 1);
+	facts->blocker_pid = vd_pg_rows_int4(rows, 0, 2);
+}
+
 static void on_slots(struct doctor_facts *facts, const struct vd_pg_rows *rows)
 {
 	facts->slots = vd_pg_rows_int8(rows, 0, 0);
@@ -212,6 +228,7 @@ static void (*const handlers[DOCTOR_LOOKS])(struct doctor_facts *facts, const st
 	[DOCTOR_CONNECTIONS] = on_connections,
 	[DOCTOR_NOTIFY] = on_notify,
 	[DOCTOR_TRANSACTIONS] = on_transactions,
+	[DOCTOR_WAITS] = on_waits,
 	[DOCTOR_SLOTS] = on_slots,
 	[DOCTOR_PREPARED] = on_prepared,
 	[DOCTOR_AGE] = on_age,

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import resolver_world as rw
@@ -134,6 +135,26 @@ def test_a_held_snapshot(doctor, database):
         assert level == "problem" and "postgres (nightly)" in text and "pg_terminate_backend" in advice
         wait_until(lambda: doctor(database.dsn(), "--old", "1s")["old-snapshots"][0] == "warning", "it does not grow old")
     assert doctor(database.dsn(), "--old", "5ms")["old-snapshots"][0] == "ok"
+
+
+@pytest.mark.parametrize("held", ["LOCK TABLE verdict.kv IN EXCLUSIVE MODE", "SELECT 1 FROM verdict.watermark FOR UPDATE"])
+def test_who_waits_for_a_lock(doctor, database, account, held):
+    """A table or a row, and as anybody: the wait and whose lock it is are seen."""
+    dsn = account("anybody")
+    with (database.connect(autocommit=False) as holder, database.connect(autocommit=False) as waiter,
+          ThreadPoolExecutor(1) as pool):
+        holder.execute(held)
+        holder_pid = holder.info.backend_pid
+        waits = pool.submit(waiter.execute, held)
+        wait_until(lambda: database.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE waitstart < clock_timestamp() -"
+                                            " interval '1 second')") == [(True,)], "nobody waits")
+        found = doctor(dsn)
+        holder.rollback()
+        waits.result(60)
+        waiter.rollback()
+    assert found["waits"][0] in ("warning", "problem")
+    assert found["waits"][1].endswith(f"for process {holder_pid}"), found["waits"]
+    assert doctor(dsn)["waits"][0] == "ok"
 
 
 def test_slots_and_prepared_transactions(doctor, servers, migrate):

@@ -150,6 +150,15 @@ def test_a_file_that_is_there_stays(verdict, store, tmp_path):
     verdict("load", str(tmp_path / "none"), dsn=store.dsn).wrong("cannot be read: No such file")
 
 
+def test_a_link_in_the_way_is_not_followed(verdict, store, tmp_path):
+    """A name that somebody else has set in a folder of all empties no file of ours."""
+    other, partial = tmp_path / "other", tmp_path / "f.partial"
+    other.write_text("precious")
+    partial.symlink_to(other)
+    verdict("dump", str(tmp_path / "f"), dsn=store.dsn).wrong("f.partial cannot be written")
+    assert other.read_text() == "precious" and not (tmp_path / "f").exists()
+
+
 def test_through_a_pipe(program, stores):
     source, target = stores(), stores()
     fill(source, list(everything(2000)))

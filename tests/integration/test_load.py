@@ -211,6 +211,17 @@ def test_a_pipe_that_is_not_whole_is_undone(verdict, program, stores, source, du
     assert target.world.client().commit([(SET, b"x", b"")]).code == 0
 
 
+def test_what_a_pipe_replaces_is_gone_if_it_is_not_whole(verdict, program, stores, source, dump_of):
+    """Nobody can know before, so it is told."""
+    target = stores()
+    data = dump_of(source, "binary").read_bytes()
+    assert target.world.client().commit([(SET, b"old", b"")]).code == 0
+    done = subprocess.run([program("cli/verdict"), "load", "-", "--replace", "--dsn", target.dsn], env=environment(),
+                          input=data[:-1], capture_output=True, check=False)
+    assert done.returncode == 2 and b"what was there before is removed as well" in done.stderr, done
+    assert content(target) == {} and lock_of(target) is None
+
+
 def test_a_value_that_the_store_does_not_take(verdict, stores, dump_of):
     source, target = stores(**{"value-limit": "200kB"}), stores()
     fill(source, [(b"%04d" % i, b"v" * 1000) for i in range(3000)] + [(b"z", b"v" * 150_000)])

@@ -80,8 +80,8 @@ static void what_is_well_is_told_so(void **state)
 {
 	static const char *const checks[] = { "server", "wire", "listen", "account", "resolver-role", "schema",
 		"fsync", "full-page-writes", "synchronous-commit", "autovacuum", "time-outs", "connections",
-		"notify-queue", "old-snapshots", "replication-slots", "prepared-transactions", "wraparound", "clock",
-		"clock-rate", "leader", "nodes", "lease", "versions", "queue", "lock" };
+		"notify-queue", "old-snapshots", "waits", "replication-slots", "prepared-transactions", "wraparound",
+		"clock", "clock-rate", "leader", "nodes", "lease", "versions", "queue", "lock" };
 	(void)state;
 	for (size_t i = 0; i < VD_COUNT(checks); i++)
 		EXPECT(VD_ADMIN_OK, checks[i], (void)0);
@@ -128,6 +128,9 @@ static void times_and_sizes(void **state)
 	EXPECT(VD_ADMIN_PROBLEM, "old-snapshots", facts.has_transaction = true;
 		   facts.transaction_ms_old = 600000);
 	EXPECT(VD_ADMIN_PROBLEM, "old-snapshots", facts.has_transaction = true; facts.xmin_age = 1000000000);
+	EXPECT(VD_ADMIN_OK, "waits", facts.waiting = 1; facts.waiting_ms = 100);
+	EXPECT(VD_ADMIN_WARNING, "waits", facts.waiting = 1; facts.waiting_ms = 2000);
+	EXPECT(VD_ADMIN_PROBLEM, "waits", facts.waiting = 1; facts.waiting_ms = 10000);
 	EXPECT(VD_ADMIN_WARNING, "table-kv", facts.table_count = 1;
 		   facts.tables[0] = (struct doctor_table){ "kv", 50000, 60000, 1 });
 	EXPECT(VD_ADMIN_PROBLEM, "table-kv", facts.table_count = 1;
@@ -154,9 +157,10 @@ static void what_was_refused_is_unseen(void **state)
 		const char *check;
 	} looks[] = { { DOCTOR_ROLES, "account" }, { DOCTOR_SETTINGS, "settings" },
 		{ DOCTOR_CONNECTIONS, "connections" }, { DOCTOR_NOTIFY, "notify-queue" },
-		{ DOCTOR_TRANSACTIONS, "old-snapshots" }, { DOCTOR_SLOTS, "replication-slots" },
-		{ DOCTOR_PREPARED, "prepared-transactions" }, { DOCTOR_AGE, "wraparound" },
-		{ DOCTOR_TABLES, "tables" }, { DOCTOR_SIZE, "disk" }, { DOCTOR_CLOCK, "clock" } };
+		{ DOCTOR_TRANSACTIONS, "old-snapshots" }, { DOCTOR_WAITS, "waits" },
+		{ DOCTOR_SLOTS, "replication-slots" }, { DOCTOR_PREPARED, "prepared-transactions" },
+		{ DOCTOR_AGE, "wraparound" }, { DOCTOR_TABLES, "tables" }, { DOCTOR_SIZE, "disk" },
+		{ DOCTOR_CLOCK, "clock" } };
 	(void)state;
 	for (size_t i = 0; i < VD_COUNT(looks); i++)
 		EXPECT(VD_ADMIN_UNSEEN, looks[i].check, facts.seen[looks[i].look] = false;

@@ -178,16 +178,21 @@ static void on_released(void *arg, const struct vd_pg_outcome *outcome)
 		return;
 	struct vd_term_text term = vd_term_text_of(keeper->term);
 	vd_log_info("released the lease, another node may lead at once", VD_LOG_TEXT("term", term.text));
-	atomic_store(&keeper->hinge->released, atomic_load(&keeper->hinge->release));
-	vd_wake_ring(&keeper->hinge->loop_wake);
+	keeper->is_asking = keeper->is_announcing = true;
 }
 
+/* Only now does the node go: a connection that is closed too early takes the announcement with it. */
 static void on_announced(void *arg, const struct vd_pg_outcome *outcome)
 {
-	(void)arg;
+	struct vd_keeper *keeper = arg;
+	if (!keeper->is_announcing) /* the release has failed */
+		return;
+	keeper->is_asking = keeper->is_announcing = false;
 	if (outcome->status == VD_PG_ERROR)
 		vd_log_warning("the release could not be announced, standbys find it at their next look",
 			VD_LOG_TEXT("error", outcome->message));
+	atomic_store(&keeper->hinge->released, atomic_load(&keeper->hinge->release));
+	vd_wake_ring(&keeper->hinge->loop_wake);
 }
 
 /* The announcement is a segment of its own: a full notify queue must not take the release back. */

@@ -22,7 +22,8 @@ struct vd_keeper {
 
 	struct vd_lease_watch watch;
 	bool is_asking;
-	bool is_hurried; /* look or renew now, not when it is due */
+	bool is_announcing; /* the lease is released, the others are being told */
+	bool is_hurried;    /* look or renew now, not when it is due */
 	bool is_closing;
 	int64_t news_ms;  /* when a notification hurried it last */
 	int64_t due_ms;   /* the next look or renewal */
